@@ -1,1 +1,7 @@
-//! placeholder
+//! The packet engine: a graph of nodes that takes bursts of packets from ports to ports.
+//!
+//! No sockets, no clock, no DPDK type, and no allocation after start. The engine meets memory through
+//! [`buffer::PacketBuf`], time as a number that the caller passes in, and control through the rings of
+//! [`update`]. [`graph`] is the packet's path on one page.
+
+pub mod wire;
