@@ -5,3 +5,7 @@
 //! [`update`]. [`graph`] is the packet's path on one page.
 
 pub mod wire;
+pub mod buffer;
+pub mod counters;
+pub mod drop;
+pub mod id;

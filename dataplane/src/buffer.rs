@@ -1,0 +1,106 @@
+//! The one trait through which the engine meets packet memory.
+//!
+//! An mbuf implements it for `run`, [`HeapBuf`] for `replay`, tests, fuzzers and benches: all of them run
+//! the same graph. The buffer's first octet is always the first octet of the Ethernet header.
+
+use crate::wire::ethernet;
+
+/// One packet in contiguous memory that has some room in front.
+pub trait PacketBuf {
+    /// The frame, from the Ethernet header on.
+    fn bytes(&self) -> &[u8];
+    /// The frame, to be written to.
+    fn bytes_mut(&mut self) -> &mut [u8];
+    /// Makes the frame `octets` longer at its front; the new octets hold anything. False, and nothing has
+    /// changed, when the headroom is shorter.
+    #[must_use]
+    fn prepend(&mut self, octets: usize) -> bool;
+    /// Cuts `octets` off the front. False, and nothing has changed, when the frame is shorter.
+    #[must_use]
+    fn trim_front(&mut self, octets: usize) -> bool;
+    /// Cuts the end off so that `len` octets remain; nothing when the frame is not longer.
+    fn truncate(&mut self, len: usize);
+}
+
+/// The frame's network-layer packet: empty when the frame is shorter than an Ethernet header.
+pub fn packet<B: PacketBuf>(buffer: &B) -> &[u8] {
+    buffer.bytes().get(ethernet::LEN..).unwrap_or_default()
+}
+
+/// The frame's network-layer packet, to be written to.
+pub fn packet_mut<B: PacketBuf>(buffer: &mut B) -> &mut [u8] {
+    buffer.bytes_mut().get_mut(ethernet::LEN..).unwrap_or_default()
+}
+
+/// Headroom of a [`HeapBuf`], octets: what DPDK gives an mbuf by default.
+pub const HEAP_HEADROOM_BYTES: usize = 128;
+
+/// A packet on the heap: allocated once, when it is made.
+#[derive(Clone, Debug)]
+pub struct HeapBuf {
+    memory: Box<[u8]>,
+    start: usize,
+    end: usize,
+    /// The input that this packet was made from; a reply made in place keeps it.
+    pub cause: u64,
+}
+
+impl HeapBuf {
+    /// A buffer that holds `frame`, with [`HEAP_HEADROOM_BYTES`] in front.
+    pub fn new(frame: &[u8], cause: u64) -> HeapBuf {
+        let mut memory = vec![0; HEAP_HEADROOM_BYTES + frame.len()];
+        memory[HEAP_HEADROOM_BYTES..].copy_from_slice(frame);
+        let end = memory.len();
+        HeapBuf { memory: memory.into_boxed_slice(), start: HEAP_HEADROOM_BYTES, end, cause }
+    }
+}
+
+impl PacketBuf for HeapBuf {
+    fn bytes(&self) -> &[u8] {
+        self.memory.get(self.start..self.end).unwrap_or_default()
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.memory.get_mut(self.start..self.end).unwrap_or_default()
+    }
+
+    fn prepend(&mut self, octets: usize) -> bool {
+        let fits = octets <= self.start;
+        if fits {
+            self.start -= octets;
+        }
+        fits
+    }
+
+    fn trim_front(&mut self, octets: usize) -> bool {
+        let fits = octets <= self.end - self.start;
+        if fits {
+            self.start += octets;
+        }
+        fits
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.end = self.end.min(self.start.saturating_add(len));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_in_front_is_bounded_and_comes_back() {
+        let mut b = HeapBuf::new(&[1, 2, 3], 0);
+        assert!(!b.prepend(HEAP_HEADROOM_BYTES + 1));
+        assert!(b.prepend(HEAP_HEADROOM_BYTES));
+        assert_eq!(b.bytes().len(), HEAP_HEADROOM_BYTES + 3);
+        assert!(b.trim_front(HEAP_HEADROOM_BYTES + 1));
+        assert_eq!(b.bytes(), [2, 3]);
+        b.truncate(1);
+        assert_eq!(b.bytes(), [2]);
+        assert!(!b.trim_front(2));
+        b.truncate(9);
+        assert_eq!(b.bytes(), [2]);
+    }
+}

@@ -1,0 +1,143 @@
+//! Why a packet died: every reason has a name, a clause, a counter and, where the clause says so, an
+//! `ICMPv6` error.
+
+use crate::wire::icmpv6::{PARAMETER_PROBLEM, TIME_EXCEEDED, TOO_BIG, UNREACHABLE};
+
+/// The `ICMPv6` error that a reason asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reply {
+    /// `ICMPv6` type.
+    pub kind: u8,
+    /// `ICMPv6` code.
+    pub code: u8,
+}
+
+macro_rules! drops {
+    ($( $(#[$doc:meta])* $variant:ident $name:literal $clause:literal $(=> ($kind:expr, $code:expr))? ; )*) => {
+        /// Why a packet died. The names are stable: they are the keys of `show drops` and of the metrics.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+        #[repr(u8)]
+        pub enum Drop {
+            $( $(#[$doc])* $variant, )*
+        }
+
+        impl Drop {
+            /// Every reason, in the order of the path.
+            pub const ALL: &'static [Drop] = &[$(Drop::$variant),*];
+            /// How many reasons there are.
+            pub const COUNT: usize = Drop::ALL.len();
+
+            /// The name in counters, JSON and documents.
+            pub const fn name(self) -> &'static str {
+                match self { $(Drop::$variant => $name),* }
+            }
+
+            /// The clause that asks for the drop.
+            pub const fn clause(self) -> &'static str {
+                match self { $(Drop::$variant => $clause),* }
+            }
+
+            /// The error that goes to the source, where there is one.
+            pub const fn reply(self) -> Option<Reply> {
+                match self { $(Drop::$variant => reply!($($kind, $code)?)),* }
+            }
+        }
+    };
+}
+
+macro_rules! reply {
+    () => {
+        None
+    };
+    ($kind:expr, $code:expr) => {
+        Some(Reply { kind: $kind, code: $code })
+    };
+}
+
+drops! {
+    /// The frame is shorter than an Ethernet header.
+    EthernetShort "ethernet-short" "IEEE 802.3";
+    /// The frame is for another station.
+    EthernetDestination "ethernet-destination" "IEEE 802.3";
+    /// Nothing here speaks this `EtherType`.
+    EthernetType "ethernet-type" "IEEE 802.3";
+    /// IPv4: this version does not forward it.
+    Ipv4 "ipv4" "RFC 791";
+    /// The port is administratively down.
+    PortDown "port-down" "configuration";
+    /// Shorter than an IPv6 header, or than its payload length says.
+    Ip6Length "ip6-length" "RFC 8200 3";
+    /// The version field is not 6.
+    Ip6Version "ip6-version" "RFC 8200 3";
+    /// The source is a group, the loopback address, or (when forwarding) unspecified.
+    SourceAddress "source-address" "RFC 4291 2.5.2, 2.5.3, 2.7";
+    /// The destination is unspecified or the loopback address.
+    DestinationAddress "destination-address" "RFC 4291 2.5.2, 2.5.3";
+    /// A group that this node is not a member of: multicast is not forwarded.
+    Multicast "multicast" "RFC 4291 2.7";
+    /// A link-local destination that is not this node's on the port that received it.
+    LinkLocal "link-local" "RFC 4291 2.5.6";
+    /// A link-local source asks for a destination on another link.
+    BeyondScope "beyond-scope" "RFC 4443 3.1, RFC 4007 9" => (UNREACHABLE, 2);
+    /// No entry in the table.
+    NoRoute "no-route" "RFC 4443 3.1" => (UNREACHABLE, 0);
+    /// A reject route.
+    Unreachable "unreachable" "RFC 4443 3.1" => (UNREACHABLE, 0);
+    /// A discard route.
+    Blackhole "blackhole" "RFC 6666";
+    /// The `mex` sink route, and no alternative prefix that helps.
+    MexRoute "mex-route" "docs/mex.md, Router algorithm" => (UNREACHABLE, 0);
+    /// Every next hop of the route is down.
+    NextHopDown "next-hop-down" "RFC 4443 3.1" => (UNREACHABLE, 0);
+    /// The AP header is longer than the packet, or says more prefixes left than it has.
+    MexHeader "mex-header" "docs/mex.md, Router algorithm" => (PARAMETER_PROBLEM, 0);
+    /// More packets asked for an exchange than the policer lets through.
+    MexPoliced "mex-policed" "docs/mex.md, Security";
+    /// The destination or a listed prefix is not the site's own, or Pleft is out of range.
+    MexSiteVerify "mex-site-verify" "docs/mex.md, P4";
+    /// The buffer has no room for the AP header.
+    Headroom "headroom" "implementation limit";
+    /// The packet was looked up more often than any sane configuration needs.
+    Loop "loop" "implementation limit";
+    /// The hop limit ran out.
+    HopLimit "hop-limit" "RFC 8200 3, RFC 4443 3.3" => (TIME_EXCEEDED, 0);
+    /// Longer than the MTU of the link ahead.
+    TooBig "too-big" "RFC 8200 5, RFC 4443 3.2" => (TOO_BIG, 0);
+    /// The destination must not leave by this port.
+    EgressFilter "egress-filter" "configuration";
+    /// The neighbor did not answer.
+    NeighborUnresolved "neighbor-unresolved" "RFC 4861 7.2.2, RFC 4443 3.1" => (UNREACHABLE, 3);
+    /// Too many packets wait for this neighbor already.
+    NeighborQueueFull "neighbor-queue-full" "RFC 4861 7.2.2";
+    /// To this node: not long enough, or not well-formed, for what it says it is.
+    LocalMalformed "local-malformed" "RFC 4443 2.4, RFC 8200 4";
+    /// To this node: a fragment; this node does not reassemble.
+    LocalFragment "local-fragment" "implementation limit";
+    /// To this node: nobody listens on the port.
+    LocalPort "local-port" "RFC 4443 3.1" => (UNREACHABLE, 4);
+    /// To this node: TCP, which nothing here speaks.
+    LocalTcp "local-tcp" "implementation limit";
+    /// To this node: a next header that it does not know.
+    LocalProtocol "local-protocol" "RFC 8200 4, RFC 4443 3.4" => (PARAMETER_PROBLEM, 1);
+    /// Neighbor discovery from beyond the link.
+    NeighborDiscoveryHopLimit "nd-hop-limit" "RFC 4861 7.1";
+    /// Control is behind: its queue is full.
+    ControlQueueFull "control-queue-full" "implementation limit";
+    /// The port's transmit queue is full.
+    TransmitFull "transmit-full" "implementation limit";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kebab_case_and_unique() {
+        let mut names: Vec<_> = Drop::ALL.iter().map(|d| d.name()).collect();
+        assert!(names.iter().all(|n| n.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Drop::COUNT);
+        assert!(Drop::ALL.iter().enumerate().all(|(i, d)| *d as usize == i));
+    }
+}
