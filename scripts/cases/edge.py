@@ -84,7 +84,8 @@ def insertion_orders():
         "hop-by-hop": (HBH, hop_by_hop(UDP_NH), None, HBH, hop_by_hop(AP), UDP_NH),
         "hop-by-hop-fragment": (HBH, hop_by_hop(FRAGMENT), piece, HBH, hop_by_hop(AP), FRAGMENT),
         "srh-left-0": (ROUTING, done, None, ROUTING, done_ap, UDP_NH),
-        "options-srh-left-0": (DSTOPT, dest_options(ROUTING) + done, None, DSTOPT, dest_options(ROUTING) + done_ap, UDP_NH),
+        "options-srh-left-0": (DSTOPT, dest_options(ROUTING) + done, None,
+                               DSTOPT, dest_options(ROUTING) + done_ap, UDP_NH),
         "last-destination-options": (DSTOPT, b"", dest_options(UDP_NH) + udp(SRC, host, DATA), AP, b"", DSTOPT),
     }
     for name, (nh, head, upper, new_nh, new_head, after) in orders.items():

@@ -148,7 +148,8 @@ def exchanges():
 
 def refusals_by_header():
     made = []
-    c = case("05-pleft-zero", "Case 5: Pleft=0: ordinary no-route handling, whatever the used slots hold.", [TO_B, TO_C])
+    c = case("05-pleft-zero", "Case 5: Pleft=0: ordinary no-route handling, whatever the used slots hold.",
+             [TO_B, TO_C])
     for sent in (packet([D], 1, original=C), packet([B], pleft=0), packet([])):
         c.packet("up", sent).no_route()
     made.append(c)
@@ -272,7 +273,8 @@ def truncation():
         done = ip6(SRC, join(B, HOST), AP, V1[40 : 40 + octets], hlim=63, **HEADERS)
         c.packet("up", head).to("isp-b", done)
     made.append(c)
-    c = case("11-frame-too-short", "Case 11: the frame ends before the payload length does, at every octet.", [TO_B, TO_C])
+    c = case("11-frame-too-short", "Case 11: the frame ends before the payload length does, at every octet.",
+             [TO_B, TO_C])
     for octets in range(0, len(V0)):
         c.packet("up", V0[:octets]).dropped("ip6-length")
     made.append(c)
@@ -402,7 +404,8 @@ def bounded_work():
     # The next MEX router goes on where this one stopped.
     c.packet("up", packet(ninth, 8)).to("isp-c", packet(ninth, 9, hlim=63))
     made.append(c)
-    c = case("17-max-prefixes", "Case 17: max-prefixes bounds the alternatives tried; skipped ones count.", [TO_B, TO_C],
+    c = case("17-max-prefixes", "Case 17: max-prefixes bounds the alternatives tried; skipped ones count.",
+             [TO_B, TO_C],
              mex(max_prefixes=2))
     c.packet("up", packet([D, C])).to("isp-c", packet([D, C], 2, hlim=63))
     c.packet("up", packet([D, D, C])).no_route()
@@ -421,7 +424,8 @@ def bounded_work():
 
 def fragments_and_errors():
     made = []
-    c = case("18-fragments", "Case 18: every fragment carries the header and is exchanged alike, on its own.", [TO_B, TO_C])
+    c = case("18-fragments", "Case 18: every fragment carries the header and is exchanged alike, on its own.",
+             [TO_B, TO_C])
     whole = udp(SRC, HOST, bytes(i & 0xFF for i in range(2000)))
     pieces = [(0, 1, whole[:1000]), (125, 1, whole[1000:1800]), (225, 0, whole[1800:])]
     for offset, more, piece in pieces[::-1] + pieces:
@@ -438,7 +442,8 @@ def fragments_and_errors():
     for kind in (128, 129, 255):
         c.packet("up", packet([B], upper=icmp6(SRC, HOST, kind, 0, quote), nh=ICMP6)).no_route()
     made.append(c)
-    c = case("19-malformed-and-behind-headers", clause + "Neither (4,0) nor (3,0), and behind other headers too.", [TO_C])
+    c = case("19-malformed-and-behind-headers", clause + "Neither (4,0) nor (3,0), and behind other headers too.",
+             [TO_C])
     error = icmp6(SRC, HOST, 1, 0, quote)
     c.packet("up", packet([B], pleft=2, upper=error, nh=ICMP6)).dropped("mex-header")
     c.packet("up", packet([C], upper=error, nh=ICMP6, hlim=1)).dropped("hop-limit")
@@ -454,7 +459,8 @@ def fragments_and_errors():
 
 def absent():
     made = []
-    c = case("20-another-experiment", "Case 20: Ver or Experiment ID differs: absent, ordinary no-route handling.", [TO_B])
+    c = case("20-another-experiment", "Case 20: Ver or Experiment ID differs: absent, ordinary no-route handling.",
+             [TO_B])
     others = [dict(version=v) for v in (0, 2, 15)] + [dict(experiment=e) for e in (0, 0x4D59, 0x584D, 0xFFFF)]
     others += [dict(version=2, pleft=9), dict(experiment=0x4D59, n=200)]
     for keys in others:
@@ -585,7 +591,8 @@ def policy():
     made = []
     allow = lambda *pairs: [{"from": f, "to": t} for f, t in pairs]  # noqa: E731
     c = case("33-permit", "Policy: with permit pairs, only a listed pair (prefix as received, new prefix) is exchanged.",
-             [TO_B, TO_C], mex(permit=allow(("2001:db8:a::/48", "2001:db8:c::/48"), ("2001:db8:d::/48", "2001:db8:b::/48"))))
+             [TO_B, TO_C], mex(permit=allow(("2001:db8:a::/48", "2001:db8:c::/48"),
+                                            ("2001:db8:d::/48", "2001:db8:b::/48"))))
     c.packet("up", V0).to("isp-c", V2)
     c.packet("up", packet([B])).no_route()
     c.packet("up", packet([B, C], original=D)).to("isp-b", packet([B, C], 1, D, hlim=63))
@@ -597,6 +604,23 @@ def policy():
              mex(deny=["2001:db8:b::/48"], permit=allow(("::/0", "::/0"))))
     c.packet("up", V0).to("isp-c", V2)
     c.packet("up", packet([B])).no_route()
+    made.append(c)
+    c = case("34-policer", "Security: the exchange's own policer: burst 3, then 1 a second; beyond it, dropped "
+             "silently; plain forwarding is not touched.", [TO_B, TO_C], mex(rate=1, burst=3))
+    for index in range(6):
+        c.packet("up", V0)
+        c.to("isp-b", V1) if index < 3 else c.dropped("mex-policed")
+        c.packet("up", plain(join(C, HOST))).to("isp-c", hop(plain(join(C, HOST))))
+    c.now_us += 1_500_000
+    c.packet("up", V0).to("isp-b", V1)
+    c.packet("up", V0).dropped("mex-policed")
+    c.mex = {"policed": 4, "exchanged": 4}
+    made.append(c)
+    c = case("35-walk-bounds", "The walk's bounds are configurable: 1 header, 16 octets.", [TO_B],
+             mex(max_headers=1, max_octets=16))
+    c.packet("up", chain(HBH, hop_by_hop(AP, 16))).to("isp-b", chain(HBH, hop_by_hop(AP, 16), k=1, hlim=63))
+    c.packet("up", chain(HBH, hop_by_hop(AP, 24))).no_route()
+    c.packet("up", chain(HBH, hop_by_hop(DSTOPT) + dest_options(AP))).no_route()
     made.append(c)
     return made
 
