@@ -4,8 +4,17 @@
 //! [`buffer::PacketBuf`], time as a number that the caller passes in, and control through the rings of
 //! [`update`]. [`graph`] is the packet's path on one page.
 
-pub mod wire;
 pub mod buffer;
+pub mod burst;
 pub mod counters;
 pub mod drop;
+pub mod fib;
+pub mod flow;
+pub mod graph;
 pub mod id;
+pub mod limit;
+pub mod node;
+pub mod table;
+pub mod update;
+pub mod wire;
+pub mod worker;

@@ -193,7 +193,9 @@ pub fn strip<B: PacketBuf>(buffer: &mut B, place: Place) -> bool {
     if packet.len() < offset + octets {
         return false;
     }
-    let Some(payload_len) = ipv6::Header::of(packet).map(|h| usize::from(h.payload_len())) else { return false };
+    let Some(payload_len) = ipv6::Header::of(packet).map(|h| usize::from(h.payload_len())) else {
+        return false;
+    };
     let Some(payload_len) = payload_len.checked_sub(octets) else { return false };
     if let Some(announced) = packet.get_mut(usize::from(place.next_header_at)) {
         *announced = next_header;

@@ -143,7 +143,11 @@ mod tests {
     #[test]
     fn fields_are_where_802_3_puts_them() {
         let mut frame = [0u8; 16];
-        Header::of_mut(&mut frame).unwrap().set(Mac([1, 2, 3, 4, 5, 6]), Mac([7, 8, 9, 10, 11, 12]), TYPE_IPV6);
+        Header::of_mut(&mut frame).unwrap().set(
+            Mac([1, 2, 3, 4, 5, 6]),
+            Mac([7, 8, 9, 10, 11, 12]),
+            TYPE_IPV6,
+        );
         assert_eq!(frame, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x86, 0xdd, 0, 0]);
         let header = Header::of(&frame).unwrap();
         assert_eq!(header.destination(), Mac([1, 2, 3, 4, 5, 6]));
@@ -156,7 +160,9 @@ mod tests {
     fn mac_text_round_trips_and_bad_text_is_refused() {
         let mac: Mac = "02:00:0a:0B:00:0a".parse().unwrap();
         assert_eq!(mac.to_string(), "02:00:0a:0b:00:0a");
-        for bad in ["", "02:00", "02:00:00:00:00:0a:01", "02:00:00:00:00:0g", "+2:00:00:00:00:00", "2::3:4:5:6"] {
+        for bad in
+            ["", "02:00", "02:00:00:00:00:0a:01", "02:00:00:00:00:0g", "+2:00:00:00:00:00", "2::3:4:5:6"]
+        {
             assert_eq!(bad.parse::<Mac>(), Err(BadMac), "{bad}");
         }
     }

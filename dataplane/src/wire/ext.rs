@@ -142,7 +142,9 @@ pub fn upper_layer(packet: &[u8], ap_next_header: u8) -> Option<UpperLayer> {
     let mut at = Cursor::first(packet)?;
     for _ in 0..MAX_UPPER_LAYER_WALK {
         at = match at.next_header {
-            protocol::HOP_BY_HOP | protocol::DESTINATION_OPTIONS | protocol::ROUTING => at.past_units(packet)?,
+            protocol::HOP_BY_HOP | protocol::DESTINATION_OPTIONS | protocol::ROUTING => {
+                at.past_units(packet)?
+            }
             protocol::FRAGMENT if is_first_fragment(packet, at.offset)? => at.past(packet, 8)?,
             protocol::AH => {
                 let words = usize::from(*packet.get(at.offset + 1)?);
@@ -232,7 +234,8 @@ mod tests {
     #[test]
     fn insertion_keeps_the_order_of_headers() {
         let place = |kinds: &[u8], parts: &[&[u8]]| {
-            insertion_place(&chain(kinds, parts), 253, WalkBounds::default()).map(|p| (p.offset, p.next_header_at))
+            insertion_place(&chain(kinds, parts), 253, WalkBounds::default())
+                .map(|p| (p.offset, p.next_header_at))
         };
         assert_eq!(place(&[17], &[UDP]), Some((40, 6)));
         assert_eq!(place(&[0, 17], &[OPTIONS, UDP]), Some((48, 40)));

@@ -137,7 +137,13 @@ mod tests {
 
     fn frame(next_header: u8, payload: &[u8]) -> Vec<u8> {
         let mut frame = vec![2u8; ethernet::LEN + ipv6::LEN];
-        let repr = ipv6::Repr { payload_len: payload.len() as u16, next_header, hop_limit: 9, source: 0x2001 << 112 | 1, destination: 0x2001 << 112 | 2 };
+        let repr = ipv6::Repr {
+            payload_len: payload.len() as u16,
+            next_header,
+            hop_limit: 9,
+            source: 0x2001 << 112 | 1,
+            destination: 0x2001 << 112 | 2,
+        };
         repr.emit(&mut ipv6::Header::of_mut(&mut frame[ethernet::LEN..]).unwrap());
         frame.extend(payload);
         frame
@@ -154,7 +160,10 @@ mod tests {
             let quote_len = (ipv6::LEN + payload_len).min(1232);
             assert_eq!(made.len(), 48 + quote_len);
             assert!(made.len() <= 1280);
-            assert_eq!(made[..8], [0x60, 0, 0, 0, ((8 + quote_len) >> 8) as u8, (8 + quote_len) as u8, 58, 64]);
+            assert_eq!(
+                made[..8],
+                [0x60, 0, 0, 0, ((8 + quote_len) >> 8) as u8, (8 + quote_len) as u8, 58, 64]
+            );
             assert_eq!(made[8..24], (0x2001u128 << 112 | 9).to_be_bytes());
             assert_eq!(made[24..40], (0x2001u128 << 112 | 1).to_be_bytes());
             assert_eq!((made[40], made[41], &made[44..48]), (4, 0, &[0, 0, 0, 42][..]));

@@ -212,7 +212,8 @@ mod tests {
     #[test]
     fn emitted_octets_are_rfc_8200s() {
         let mut b = [0xaau8; LEN];
-        let repr = Repr { payload_len: 0x1234, next_header: 58, hop_limit: 64, source: 1, destination: ALL_NODES };
+        let repr =
+            Repr { payload_len: 0x1234, next_header: 58, hop_limit: 64, source: 1, destination: ALL_NODES };
         repr.emit(&mut Header(&mut b));
         assert_eq!(b[..8], [0x60, 0, 0, 0, 0x12, 0x34, 58, 64]);
         assert_eq!(b[23], 1);

@@ -1,0 +1,301 @@
+//! A burst: the packets that are in the graph, what is known about each, and which node each is at.
+//!
+//! A packet stays in its slot from receive to its end; nodes pass slot numbers along, never packets. A slot number is a
+//! `u8` and there are 256 slots, so that no index can be out of bounds.
+
+use crate::buffer::PacketBuf;
+use crate::drop::Drop;
+use crate::graph::{Edge, NODES, NodeId};
+use crate::id::{AdjacencyId, NextHopId, PortId, VrfId};
+use crate::table::PeerRef;
+use crate::wire::ext::Place;
+
+/// Packets in one burst, at most.
+pub const SLOTS: usize = 256;
+
+/// Changes to a packet that are decided but not yet made: they are made when it is certain that the packet leaves, so
+/// that every error quotes the packet as received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Pending(u8);
+
+impl Pending {
+    /// Nothing to change.
+    pub const NONE: Pending = Pending(0);
+    /// Insert an AP header.
+    pub const INSERT: Pending = Pending(1);
+    /// Exchange alternative prefixes.
+    pub const EXCHANGE: Pending = Pending(2);
+    /// Restore the destination and strip the AP header.
+    pub const STRIP: Pending = Pending(4);
+
+    /// True when any change of `other` is pending.
+    pub const fn has(self, other: Pending) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// These and those of `other`.
+    #[must_use]
+    pub const fn and(self, other: Pending) -> Pending {
+        Pending(self.0 | other.0)
+    }
+}
+
+/// What is unusual about a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Flags(u8);
+
+impl Flags {
+    /// Nothing.
+    pub const NONE: Flags = Flags(0);
+    /// Made by this node: its hop limit is not decremented.
+    pub const ORIGINATED: Flags = Flags(1);
+    /// Its source is unspecified: not to be forwarded.
+    pub const UNSPECIFIED_SOURCE: Flags = Flags(2);
+    /// Its source is link-local: not to be forwarded.
+    pub const LINK_LOCAL_SOURCE: Flags = Flags(4);
+
+    /// True when any of `other` is set.
+    pub const fn has(self, other: Flags) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// What the graph knows about a packet: one cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub struct Meta {
+    /// The destination that lookups use: the packet's own, or what pending changes will make of it.
+    pub destination: u128,
+    /// When the packet came, ns of the caller's clock.
+    pub arrival_ns: u64,
+    /// What the lookup gave.
+    pub next_hop: NextHopId,
+    /// The neighbor that the packet goes to.
+    pub adjacency: AdjacencyId,
+    /// For an `ICMPv6` error: MTU or pointer.
+    pub parameter: u32,
+    /// The port that received it; for a packet made here, the port that received its cause.
+    pub port: PortId,
+    /// The port that it leaves by.
+    pub out: PortId,
+    /// The table that it is looked up in.
+    pub vrf: VrfId,
+    /// The AP header, or where it will be inserted; octets from the IPv6 header.
+    pub ap: Place,
+    /// The peer whose alternatives will be inserted.
+    pub peer: PeerRef,
+    /// Prefixes in the AP header.
+    pub ap_prefixes: u8,
+    /// Alternatives that will be used up.
+    pub ap_exchanges: u8,
+    /// Changes to come.
+    pub pending: Pending,
+    /// What is unusual about it.
+    pub flags: Flags,
+    /// Lookups so far.
+    pub lookups: u8,
+    /// Why it is dropped, or would be if MEX does not help.
+    pub reason: Drop,
+    /// Where it came in, in the order of the burst.
+    pub sequence: u8,
+}
+
+const _: () = assert!(size_of::<Meta>() == 64, "what is known about a packet is one cache line");
+
+impl Meta {
+    /// What is known about a packet that `port` has just received.
+    pub const fn received(port: PortId, arrival_ns: u64) -> Meta {
+        Meta {
+            destination: 0,
+            arrival_ns,
+            next_hop: NextHopId::NO_ROUTE,
+            adjacency: AdjacencyId(u32::MAX),
+            parameter: 0,
+            port,
+            out: port,
+            vrf: VrfId(0),
+            ap: Place { offset: 0, next_header_at: 0 },
+            peer: PeerRef { peer: 0, own: 0 },
+            ap_prefixes: 0,
+            ap_exchanges: 0,
+            pending: Pending::NONE,
+            flags: Flags::NONE,
+            lookups: 0,
+            reason: Drop::NoRoute,
+            sequence: 0,
+        }
+    }
+
+    /// What is known about a packet that this node has just made in answer to this one.
+    #[must_use]
+    pub const fn originated(&self, destination: u128) -> Meta {
+        let mut made = Meta::received(self.port, self.arrival_ns);
+        made.vrf = self.vrf;
+        made.sequence = self.sequence;
+        made.destination = destination;
+        made.flags = Flags::ORIGINATED;
+        made
+    }
+}
+
+/// The slots that wait at one node, in order.
+#[derive(Clone, Debug)]
+struct Queue {
+    slots: [u8; SLOTS],
+    len: usize,
+}
+
+impl Queue {
+    const EMPTY: Queue = Queue { slots: [0; SLOTS], len: 0 };
+
+    fn push(&mut self, slot: u8) {
+        // A slot is in one queue at a time, so a queue never holds more than there are slots; the mask says so to
+        // the compiler.
+        self.slots[self.len % SLOTS] = slot;
+        self.len += 1;
+    }
+}
+
+/// One step of a packet's way, as `--trace` shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// Which packet of the burst.
+    pub sequence: u8,
+    /// The node it was at.
+    pub node: NodeId,
+    /// Where it went from there.
+    pub edge: Edge,
+    /// What was known about it then.
+    pub meta: Meta,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Burst<B> {
+    buffers: Box<[Option<B>; SLOTS]>,
+    metas: Box<[Meta; SLOTS]>,
+    queues: Box<[Queue; NODES]>,
+    /// Bit n is set when node n has packets waiting.
+    waiting: u32,
+    /// Slots used since the burst began.
+    len: usize,
+    trace: Option<Vec<Step>>,
+}
+
+impl<B: PacketBuf> Default for Burst<B> {
+    fn default() -> Self {
+        Burst {
+            buffers: Box::new(std::array::from_fn(|_| None)),
+            metas: Box::new([Meta::received(PortId(0), 0); SLOTS]),
+            queues: Box::new([const { Queue::EMPTY }; NODES]),
+            waiting: 0,
+            len: 0,
+            trace: None,
+        }
+    }
+}
+
+impl<B: PacketBuf> Burst<B> {
+    /// Packets that can still be pushed.
+    pub fn room(&self) -> usize {
+        SLOTS - self.len
+    }
+
+    /// Puts a packet at `node`; gives it back when the burst is full.
+    ///
+    /// # Errors
+    /// The packet itself, when all [`SLOTS`] are taken.
+    pub fn push(&mut self, node: NodeId, buffer: B, mut meta: Meta) -> Result<(), B> {
+        let Ok(slot) = u8::try_from(self.len) else { return Err(buffer) };
+        meta.sequence = slot;
+        self.buffers[usize::from(slot)] = Some(buffer);
+        self.metas[usize::from(slot)] = meta;
+        self.len += 1;
+        self.enqueue(node, slot);
+        Ok(())
+    }
+
+    /// Records every step from now on (costs time and memory: for people who look).
+    pub fn start_trace(&mut self) {
+        self.trace = Some(Vec::new());
+    }
+
+    /// The steps recorded since the last call.
+    pub fn take_trace(&mut self) -> Vec<Step> {
+        self.trace.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Begins a new burst, once every packet of the old one has left.
+    pub(crate) fn restart(&mut self) {
+        debug_assert_eq!(self.waiting, 0, "packets are still in the graph");
+        self.len = 0;
+    }
+
+    /// The first node, in the order of the path, that has packets waiting.
+    pub(crate) fn next_node(&self) -> Option<NodeId> {
+        NodeId::ALL.get(self.waiting.trailing_zeros() as usize).copied()
+    }
+
+    fn enqueue(&mut self, node: NodeId, slot: u8) {
+        self.queues[node as usize].push(slot);
+        self.waiting |= 1 << node as u32;
+    }
+
+    /// Takes the slots that wait at `node`. The slots stay in the queue's memory until it is used again.
+    pub(crate) fn take_queue(&mut self, node: NodeId) -> SlotList {
+        let queue = &mut self.queues[node as usize];
+        let list = SlotList { slots: queue.slots, len: queue.len.min(SLOTS) };
+        queue.len = 0;
+        self.waiting &= !(1 << node as u32);
+        list
+    }
+
+    /// A packet and what is known about it.
+    pub(crate) fn slot(&mut self, slot: u8) -> (Option<&mut B>, &mut Meta) {
+        (self.buffers[usize::from(slot)].as_mut(), &mut self.metas[usize::from(slot)])
+    }
+
+    /// Takes a packet out of its slot: it leaves the graph.
+    pub(crate) fn take(&mut self, slot: u8) -> (Option<B>, Meta) {
+        (self.buffers[usize::from(slot)].take(), self.metas[usize::from(slot)])
+    }
+
+    /// Sends the packet in `slot` along an edge.
+    pub(crate) fn route(&mut self, from: NodeId, slot: u8, edge: Edge) {
+        if let Some(trace) = &mut self.trace {
+            let meta = self.metas[usize::from(slot)];
+            trace.push(Step { sequence: meta.sequence, node: from, edge, meta });
+        }
+        let node = match edge {
+            Edge::Node(node) => node,
+            Edge::Drop(reason) => {
+                self.metas[usize::from(slot)].reason = reason;
+                if reason.reply().is_some() { NodeId::IcmpError } else { NodeId::Drop }
+            }
+        };
+        self.enqueue(node, slot);
+    }
+
+    /// Runs `step` on every packet that waits at `node` and sorts them onto the edges that it returns.
+    pub(crate) fn sort<E: Into<Edge>>(&mut self, node: NodeId, mut step: impl FnMut(&mut B, &mut Meta) -> E) {
+        let list = self.take_queue(node);
+        for &slot in list.as_slice() {
+            let (buffer, meta) = self.slot(slot);
+            let Some(buffer) = buffer else { continue };
+            let edge = step(buffer, meta).into();
+            self.route(node, slot, edge);
+        }
+    }
+}
+
+/// Slots that a node works on.
+pub(crate) struct SlotList {
+    slots: [u8; SLOTS],
+    len: usize,
+}
+
+impl SlotList {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.slots.get(..self.len).unwrap_or_default()
+    }
+}

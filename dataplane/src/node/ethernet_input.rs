@@ -1,0 +1,41 @@
+//! Ethernet: is the frame for this station, and what does it carry (IEEE 802.3, RFC 2464).
+
+use crate::buffer::PacketBuf;
+use crate::burst::{Burst, Meta};
+use crate::graph::NodeId;
+use crate::table::Tables;
+use crate::wire::ethernet::{self, Header};
+
+edges! {
+    /// IPv6 for this station or a group.
+    Ip6 => node Ip6Input,
+    /// The port is down.
+    PortDown => drop PortDown,
+    /// Shorter than the header.
+    Short => drop EthernetShort,
+    /// For another station.
+    Destination => drop EthernetDestination,
+    /// IPv4: its node takes this edge's place when there is one.
+    Ipv4 => drop Ipv4,
+    /// Nothing here speaks it.
+    Type => drop EthernetType,
+}
+
+fn step<B: PacketBuf>(tables: &Tables, buffer: &B, meta: &Meta) -> Next {
+    let Some(port) = tables.port(meta.port).filter(|port| port.is_up) else { return Next::PortDown };
+    let Some(header) = Header::of(buffer.bytes()) else { return Next::Short };
+    let destination = header.destination();
+    if destination != port.mac && !destination.is_multicast() {
+        return Next::Destination;
+    }
+    match header.ether_type() {
+        ethernet::TYPE_IPV6 => Next::Ip6,
+        ethernet::TYPE_IPV4 => Next::Ipv4,
+        _ => Next::Type,
+    }
+}
+
+/// Sorts a burst by `EtherType`.
+pub fn process<B: PacketBuf>(tables: &Tables, burst: &mut Burst<B>) {
+    burst.sort(NodeId::EthernetInput, |buffer, meta| step(tables, buffer, meta));
+}

@@ -1,0 +1,238 @@
+//! The MEX router: a packet that has no way out may carry alternatives for its destination prefix (docs/mex.md, Router
+//! algorithm). The burst goes round by round: each round looks up one candidate of every packet that still seeks.
+//! Nothing is written to a packet here: `mex_commit` exchanges, once the packet is sure to leave.
+
+use super::lookup::LookupBatch;
+use crate::buffer::{PacketBuf, packet};
+use crate::burst::{Burst, Meta, Pending, SLOTS};
+use crate::counters::Counters;
+use crate::drop::Drop;
+use crate::graph::{Edge, NodeId};
+use crate::limit::TokenBucket;
+use crate::table::{MexPolicy, Tables};
+use crate::wire::{ap, ext, ipv6};
+
+edges! {
+    /// An alternative is reachable.
+    Exchange => node NextHop,
+    /// None is: the ordinary end.
+    NoRoute => drop NoRoute,
+    /// None is: the ordinary end.
+    Unreachable => drop Unreachable,
+    /// None is: the ordinary end.
+    Blackhole => drop Blackhole,
+    /// None is: the ordinary end.
+    MexRoute => drop MexRoute,
+    /// None is: the ordinary end.
+    NextHopDown => drop NextHopDown,
+    /// The header contradicts itself or the packet.
+    Malformed => drop MexHeader,
+    /// Beyond the policer's rate.
+    Policed => drop MexPoliced,
+}
+
+/// The end of a packet that MEX cannot help.
+fn ordinary(reason: Drop) -> Next {
+    match reason {
+        Drop::Unreachable => Next::Unreachable,
+        Drop::Blackhole => Next::Blackhole,
+        Drop::MexRoute => Next::MexRoute,
+        Drop::NextHopDown => Next::NextHopDown,
+        _ => Next::NoRoute,
+    }
+}
+
+/// A packet that seeks a way out.
+#[derive(Clone, Copy, Default)]
+struct Seek {
+    slot: u8,
+    /// Hdr Ext Len and Pleft.
+    n: u8,
+    p: u8,
+    /// Alternatives tried so far.
+    tried: u8,
+    /// The destination as received.
+    destination: u128,
+}
+
+/// The packets of a burst that still seek. At most one entry a slot, so the list never holds more than [`SLOTS`].
+struct Seekers {
+    list: [Seek; SLOTS],
+    len: usize,
+}
+
+impl Seekers {
+    fn push(&mut self, seek: Seek) {
+        self.list[self.len % SLOTS] = seek;
+        self.len += 1;
+    }
+
+    fn as_slice(&self) -> &[Seek] {
+        self.list.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// What the AP header of a packet says.
+enum Examined {
+    Seek { n: u8, p: u8 },
+    Done(Next),
+}
+
+fn examine(
+    mex: &MexPolicy,
+    counters: &Counters,
+    packet: &[u8],
+    destination: u128,
+    meta: &mut Meta,
+) -> Examined {
+    let end = ordinary(meta.reason);
+    let (n, p) = if meta.pending.has(Pending::INSERT) {
+        // The header is to be inserted by this very node: as if it were there, unused.
+        (meta.ap_prefixes, meta.ap_prefixes)
+    } else {
+        let Some(place) = ext::find_ap(packet, mex.next_header, mex.bounds) else {
+            counters.mex.absent.add(1);
+            return Examined::Done(end);
+        };
+        let offset = usize::from(place.offset);
+        let Some(header) = packet.get(offset..).and_then(ap::Header::of) else { return Examined::Done(end) };
+        let (n, p) = (header.prefixes(), header.pleft());
+        meta.ap = place;
+        meta.ap_prefixes = n;
+        let at_fault = if offset + ap::len(n) > packet.len() {
+            Some(ap::HDR_EXT_LEN_AT)
+        } else if p > n {
+            Some(ap::PLEFT_AT)
+        } else {
+            None
+        };
+        if let Some(field) = at_fault {
+            counters.mex.malformed.add(1);
+            meta.parameter = (offset + field) as u32;
+            return Examined::Done(Next::Malformed);
+        }
+        (n, p)
+    };
+    // Exchanged away from: as much refused as exchanged to (docs/mex.md, Security).
+    if p == 0 || mex.refused.contains(destination) {
+        counters.mex.exhausted.add(1);
+        return Examined::Done(end);
+    }
+    Examined::Seek { n, p }
+}
+
+/// Alternative `number` (1-based) of the packet: from its header, or from what will be inserted.
+fn alternative(mex: &MexPolicy, packet: &[u8], meta: &Meta, number: u8) -> Option<u64> {
+    if meta.pending.has(Pending::INSERT) {
+        let peer = mex.peers.get(usize::from(meta.peer.peer))?;
+        return peer.alternatives(meta.peer.own).nth(usize::from(number).checked_sub(1)?);
+    }
+    ap::prefix(packet, usize::from(meta.ap.offset), number)
+}
+
+/// The next candidate destination that policy allows; `None` when all are used up.
+fn next_candidate(
+    mex: &MexPolicy,
+    counters: &Counters,
+    packet: &[u8],
+    meta: &Meta,
+    seek: &mut Seek,
+) -> Option<u128> {
+    let last = seek.p.min(mex.max_prefixes);
+    while seek.tried < last {
+        seek.tried += 1;
+        let prefix = alternative(mex, packet, meta, seek.n - seek.p + seek.tried)?;
+        let candidate = u128::from(prefix) << 64 | u128::from(seek.destination as u64);
+        if candidate != seek.destination && mex.allows(seek.destination, candidate) {
+            return Some(candidate);
+        }
+        counters.mex.refused.add(1);
+    }
+    None
+}
+
+/// Examines every packet of the burst; those that seek go into `seekers`, the others to their end.
+fn examine_all<B: PacketBuf>(
+    tables: &Tables,
+    counters: &Counters,
+    policer: &mut TokenBucket,
+    burst: &mut Burst<B>,
+    seekers: &mut Seekers,
+) {
+    let list = burst.take_queue(NodeId::Mex);
+    for &slot in list.as_slice() {
+        let (buffer, meta) = burst.slot(slot);
+        let Some(buffer) = buffer else { continue };
+        let packet = packet(buffer);
+        let destination = ipv6::Header::of(packet).map_or(0, |h| h.destination());
+        let examined = if policer.take(meta.arrival_ns) {
+            counters.mex.examined.add(1);
+            examine(&tables.mex, counters, packet, destination, meta)
+        } else {
+            counters.mex.policed.add(1);
+            Examined::Done(Next::Policed)
+        };
+        match examined {
+            Examined::Seek { n, p } => seekers.push(Seek { slot, n, p, tried: 0, destination }),
+            Examined::Done(next) => burst.route(NodeId::Mex, slot, next.into()),
+        }
+    }
+}
+
+/// One round: a candidate of each seeker is looked up; who found a way or has no candidate left, leaves.
+fn round<B: PacketBuf>(
+    tables: &Tables,
+    counters: &Counters,
+    batch: &mut LookupBatch,
+    burst: &mut Burst<B>,
+    seekers: &mut Seekers,
+) {
+    batch.clear();
+    let before = std::mem::replace(&mut seekers.len, 0);
+    for index in 0..before.min(SLOTS) {
+        let mut seek = seekers.list[index];
+        let (buffer, meta) = burst.slot(seek.slot);
+        let Some(buffer) = buffer else { continue };
+        match next_candidate(&tables.mex, counters, packet(buffer), meta, &mut seek) {
+            Some(candidate) => {
+                batch.push(meta.vrf, candidate);
+                meta.destination = candidate;
+                seekers.push(seek);
+            }
+            None => {
+                counters.mex.exhausted.add(1);
+                let end: Edge = ordinary(meta.reason).into();
+                burst.route(NodeId::Mex, seek.slot, end);
+            }
+        }
+    }
+    let asked = std::mem::replace(&mut seekers.len, 0);
+    for (index, next_hop) in (0..asked).zip(batch.run(tables)) {
+        let seek = seekers.list[index % SLOTS];
+        if tables.next_hops.is_reachable(*next_hop, &tables.liveness) {
+            let (_, meta) = burst.slot(seek.slot);
+            meta.next_hop = *next_hop;
+            meta.ap_exchanges = seek.tried;
+            meta.pending = meta.pending.and(Pending::EXCHANGE);
+            burst.route(NodeId::Mex, seek.slot, Next::Exchange.into());
+        } else {
+            seekers.push(seek);
+        }
+    }
+}
+
+/// Finds a way out for a burst.
+pub fn process<B: PacketBuf>(
+    tables: &Tables,
+    counters: &Counters,
+    policer: &mut TokenBucket,
+    batch: &mut LookupBatch,
+    burst: &mut Burst<B>,
+) {
+    let mut seekers = Seekers { list: [Seek::default(); SLOTS], len: 0 };
+    examine_all(tables, counters, policer, burst, &mut seekers);
+    // Each round uses up at least one alternative of each seeker, so this ends after max_prefixes rounds.
+    while !seekers.as_slice().is_empty() {
+        round(tables, counters, batch, burst, &mut seekers);
+    }
+}

@@ -1,0 +1,53 @@
+//! Makes the changes that MEX has decided on, now that the packet is sure to leave: inserts the AP header, exchanges
+//! prefixes, or strips the header and restores the destination (docs/mex.md, "commit late").
+
+use crate::buffer::{PacketBuf, packet_mut};
+use crate::burst::{Burst, Meta, Pending};
+use crate::counters::Counters;
+use crate::graph::NodeId;
+use crate::table::Tables;
+use crate::wire::{ap, ipv6};
+
+edges! {
+    /// Changed: on to the rewrite.
+    Rewrite => node Rewrite,
+    /// No room for the header, and the packet needs it: its destination is an alternative.
+    Headroom => drop Headroom,
+}
+
+fn insert<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta: &Meta) -> bool {
+    let mex = &tables.mex;
+    let Some(peer) = mex.peers.get(usize::from(meta.peer.peer)) else { return false };
+    let inserted = ap::insert(buffer, meta.ap, mex.next_header, peer.alternatives(meta.peer.own));
+    if inserted {
+        counters.mex.inserted.add(1);
+    } else {
+        counters.mex.not_inserted.add(1);
+    }
+    inserted
+}
+
+fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta: &mut Meta) -> Next {
+    let pending = std::mem::take(&mut meta.pending);
+    if pending.has(Pending::INSERT) && !insert(tables, counters, buffer, meta) {
+        // Without the header the packet is what its sender made: unprotected, but it goes where it would have gone.
+        return if pending.has(Pending::EXCHANGE) { Next::Headroom } else { Next::Rewrite };
+    }
+    let offset = usize::from(meta.ap.offset);
+    if pending.has(Pending::EXCHANGE) && ap::exchange(packet_mut(buffer), offset, meta.ap_exchanges).is_some()
+    {
+        counters.mex.exchanged.add(1);
+    }
+    if pending.has(Pending::STRIP) && ap::strip(buffer, meta.ap) {
+        if let Some(mut header) = ipv6::Header::of_mut(packet_mut(buffer)) {
+            header.set_destination(meta.destination);
+        }
+        counters.mex.restored.add(1);
+    }
+    Next::Rewrite
+}
+
+/// Changes a burst.
+pub fn process<B: PacketBuf>(tables: &Tables, counters: &Counters, burst: &mut Burst<B>) {
+    burst.sort(NodeId::MexCommit, |buffer, meta| step(tables, counters, buffer, meta));
+}

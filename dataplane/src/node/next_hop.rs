@@ -1,0 +1,87 @@
+//! What the table said, sorted by kind: forward, this node, an edge of MEX, or no way out. A group picks the next hop of
+//! the flow among those that are up (RFC 2992 calls for flows to stay on their path).
+
+use crate::buffer::{PacketBuf, packet};
+use crate::burst::{Burst, Meta};
+use crate::drop::Drop;
+use crate::flow;
+use crate::graph::NodeId;
+use crate::id::AdjacencyId;
+use crate::table::{NextHop, Tables, Trigger};
+
+edges! {
+    /// A neighbor is known.
+    Forward => node Rewrite,
+    /// The destination itself is a neighbor whose entry is not made yet.
+    OnLink => node Resolve,
+    /// This node.
+    Local => node Local,
+    /// A site behind this node.
+    Site => node MexSite,
+    /// No way out, but MEX may know one.
+    Mex => node Mex,
+    /// No entry.
+    NoRoute => drop NoRoute,
+    /// A reject route.
+    Unreachable => drop Unreachable,
+    /// A discard route.
+    Blackhole => drop Blackhole,
+    /// The MEX sink, with MEX switched off.
+    MexRoute => drop MexRoute,
+    /// Every next hop is down.
+    NextHopDown => drop NextHopDown,
+    /// Looked up too often.
+    Loop => drop Loop,
+}
+
+/// No way out for `trigger`: MEX if policy says so, else the ordinary end.
+fn no_way(tables: &Tables, meta: &mut Meta, trigger: Trigger) -> Next {
+    let (reason, ordinary) = match trigger {
+        Trigger::NoRoute => (Drop::NoRoute, Next::NoRoute),
+        Trigger::Unreachable => (Drop::Unreachable, Next::Unreachable),
+        Trigger::Blackhole => (Drop::Blackhole, Next::Blackhole),
+        Trigger::Mex => (Drop::MexRoute, Next::MexRoute),
+        Trigger::NextHopDown => (Drop::NextHopDown, Next::NextHopDown),
+    };
+    meta.reason = reason;
+    if tables.mex.triggers.contains(trigger) { Next::Mex } else { ordinary }
+}
+
+fn forward(tables: &Tables, meta: &mut Meta, adjacency: Option<AdjacencyId>) -> Next {
+    match adjacency {
+        Some(adjacency) if tables.liveness.is_up(adjacency) => {
+            meta.adjacency = adjacency;
+            Next::Forward
+        }
+        _ => no_way(tables, meta, Trigger::NextHopDown),
+    }
+}
+
+/// Sorts one packet by what `meta.next_hop` is.
+pub fn step<B: PacketBuf>(tables: &Tables, buffer: &B, meta: &mut Meta) -> Next {
+    match tables.next_hops.entry(meta.next_hop) {
+        NextHop::Adjacency(adjacency) => forward(tables, meta, Some(adjacency)),
+        NextHop::Group(index) => {
+            let group = tables.next_hops.group(index);
+            let picked =
+                group.and_then(|g| g.pick(flow::hash(packet(buffer), meta.destination), &tables.liveness));
+            forward(tables, meta, picked)
+        }
+        NextHop::OnLink(port) => {
+            meta.out = port;
+            meta.adjacency = AdjacencyId(u32::MAX);
+            Next::OnLink
+        }
+        NextHop::Local => Next::Local,
+        NextHop::Site { .. } => Next::Site,
+        NextHop::NoRoute => no_way(tables, meta, Trigger::NoRoute),
+        NextHop::Unreachable => no_way(tables, meta, Trigger::Unreachable),
+        NextHop::Blackhole => no_way(tables, meta, Trigger::Blackhole),
+        NextHop::Mex => no_way(tables, meta, Trigger::Mex),
+    }
+}
+
+/// Sorts a burst: packets whose next hop was found without a lookup of their own.
+pub fn process<B: PacketBuf>(tables: &Tables, burst: &mut Burst<B>) {
+    burst.sort(NodeId::NextHop, |buffer, meta| step(tables, buffer, meta));
+}

@@ -1,0 +1,74 @@
+//! What lookups lead to: next hops, adjacencies, ports, MEX policy. Written by control, read by workers.
+//!
+//! Every table is immutable and shared; a change is a new table that replaces the old one through the worker's ring
+//! ([`crate::update`]). The one exception is [`Liveness`], a word per adjacency that control writes at once.
+
+pub mod adjacency;
+pub mod mex;
+pub mod next_hop;
+pub mod port;
+
+use std::sync::Arc;
+
+use crate::fib::Fib6;
+use crate::id::{MAX_VRFS, PortId, VrfId};
+pub use adjacency::{Adjacency, Liveness};
+pub use mex::{MexPolicy, Peer, PeerRef, Site, Trigger, Triggers};
+pub use next_hop::{Group, NextHop, NextHops};
+pub use port::Port;
+
+/// All that a worker reads.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    /// By [`VrfId`]; a VRF that is not configured has the empty table.
+    pub fibs: Box<[Arc<Fib6>]>,
+    /// By [`crate::id::NextHopId`].
+    pub next_hops: Arc<NextHops>,
+    /// By [`crate::id::AdjacencyId`].
+    pub adjacencies: Arc<[Adjacency]>,
+    /// By [`crate::id::AdjacencyId`]; shared with control and every worker.
+    pub liveness: Arc<Liveness>,
+    /// By [`PortId`].
+    pub ports: Arc<[Port]>,
+    /// MEX.
+    pub mex: Arc<MexPolicy>,
+}
+
+impl Tables {
+    /// Tables without a port or route.
+    pub fn new(liveness: Arc<Liveness>) -> Tables {
+        let empty = Arc::new(Fib6::default());
+        Tables {
+            fibs: (0..MAX_VRFS).map(|_| Arc::clone(&empty)).collect(),
+            next_hops: Arc::default(),
+            adjacencies: Arc::from([]),
+            liveness,
+            ports: Arc::from([]),
+            mex: Arc::default(),
+        }
+    }
+
+    /// The table of a VRF, when there can be such a VRF.
+    pub fn fib(&self, vrf: VrfId) -> Option<&Fib6> {
+        self.fibs.get(vrf.index()).map(|fib| &**fib)
+    }
+
+    /// A port, when there is such a port.
+    pub fn port(&self, port: PortId) -> Option<&Port> {
+        self.ports.get(port.index())
+    }
+
+    /// The source of an `ICMPv6` error about a packet that `port` received: its first address, else any of the node's
+    /// (of the same VRF first), else its link-local address.
+    pub fn icmp_source(&self, port: PortId) -> Option<u128> {
+        let received = self.port(port)?;
+        let in_vrf = |same: bool| {
+            self.ports
+                .iter()
+                .filter(move |p| (p.vrf == received.vrf) == same)
+                .find_map(|p| p.addresses.first())
+        };
+        let address = received.addresses.first().or_else(|| in_vrf(true)).or_else(|| in_vrf(false));
+        Some(address.copied().unwrap_or(received.link_local))
+    }
+}

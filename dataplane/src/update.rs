@@ -1,0 +1,123 @@
+//! The lock-free rings between control and a worker.
+//!
+//! Control → worker: [`Update`]s (new tables) and [`Inject`]ed packets. Worker → control: [`Punt`]ed packets, and
+//! the tables that an update replaced, so that their memory is freed on control. A worker drops its last reference to an
+//! old table by sending it back between two bursts: that is the grace period, no packet is in the graph then.
+//!
+//! Every ring is bounded. Control keeps what does not fit and tries again: a change is delayed, never lost. A worker
+//! that cannot send an old table back leaves the update in its hand until it can; a packet that does not fit is dropped
+//! by name.
+
+use std::sync::Arc;
+
+use crossbeam::queue::ArrayQueue;
+
+use crate::burst::Meta;
+use crate::counters::Counters;
+use crate::drop::Drop;
+use crate::fib::Fib6;
+use crate::id::{AdjacencyId, PortId, VrfId};
+use crate::limit::IcmpLimits;
+use crate::table::{Adjacency, MexPolicy, NextHops, Port};
+
+/// Updates that a worker applies between two bursts, at most: a storm costs bounded time.
+pub const UPDATES_PER_POLL: usize = 8;
+/// Updates on their way to one worker.
+pub const UPDATE_RING_LEN: usize = 256;
+/// Old tables on their way back.
+pub const RETIRED_RING_LEN: usize = 2 * UPDATE_RING_LEN;
+/// Packets on their way to control.
+pub const PUNT_RING_LEN: usize = 1024;
+/// Packets on their way from control.
+pub const INJECT_RING_LEN: usize = 1024;
+
+/// One change, whole: what it replaces is never seen mixed with it.
+#[derive(Clone, Debug)]
+pub enum Update {
+    /// A routing table.
+    Fib(VrfId, Arc<Fib6>),
+    /// The next hops and groups. Sent before a table that uses new ids.
+    NextHops(Arc<NextHops>),
+    /// The adjacencies. Sent before next hops that use new ids.
+    Adjacencies(Arc<[Adjacency]>),
+    /// The ports.
+    Ports(Arc<[Port]>),
+    /// MEX.
+    Mex(Arc<MexPolicy>),
+    /// `ICMPv6` error limits.
+    Icmp(IcmpLimits),
+}
+
+/// A packet for control.
+#[derive(Debug)]
+pub struct Punt<B> {
+    /// The frame, with no pending change made.
+    pub buffer: B,
+    /// What is known about it.
+    pub meta: Meta,
+    /// What control is to do.
+    pub why: Why,
+}
+
+/// What control is to do with a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// It is neighbor discovery for this node.
+    NeighborDiscovery,
+    /// Find this neighbor's MAC address, then send the packet on.
+    Resolve {
+        /// The port that the neighbor is on.
+        port: PortId,
+        /// Its address.
+        address: u128,
+    },
+}
+
+/// A packet from control.
+#[derive(Debug)]
+pub struct Inject<B> {
+    /// The frame.
+    pub buffer: B,
+    /// What is known about it.
+    pub meta: Meta,
+    /// Where it goes on.
+    pub resume: Resume,
+}
+
+/// Where a packet from control goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resume {
+    /// Made by control: a whole frame for this port.
+    Transmit(PortId),
+    /// It waited for this neighbor, which is resolved now.
+    Forward(AdjacencyId),
+    /// It waited in vain.
+    Fail(Drop),
+}
+
+/// What one worker and control share.
+#[derive(Debug)]
+pub struct Rings<B> {
+    /// Control → worker: new tables.
+    pub updates: ArrayQueue<Update>,
+    /// Worker → control: the tables that they replaced.
+    pub retired: ArrayQueue<Update>,
+    /// Worker → control: packets.
+    pub punts: ArrayQueue<Punt<B>>,
+    /// Control → worker: packets.
+    pub injects: ArrayQueue<Inject<B>>,
+    /// Written by the worker, read by control.
+    pub counters: Counters,
+}
+
+impl<B> Default for Rings<B> {
+    fn default() -> Self {
+        Rings {
+            updates: ArrayQueue::new(UPDATE_RING_LEN),
+            retired: ArrayQueue::new(RETIRED_RING_LEN),
+            punts: ArrayQueue::new(PUNT_RING_LEN),
+            injects: ArrayQueue::new(INJECT_RING_LEN),
+            counters: Counters::default(),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The poll loop of one core: receive → graph → transmit → updates → quiescent.
+//!
+//! The caller calls [`Worker::poll`] again and again; between two calls no packet is in the graph and no table is being
+//! read, which is when updates are applied.
+
+use std::sync::Arc;
+
+use crate::buffer::PacketBuf;
+use crate::burst::{Burst, Meta, Step};
+use crate::drop::Drop;
+use crate::graph::{self, Engine, NodeId};
+use crate::id::{MAX_PORTS, PortId};
+use crate::limit::{IcmpLimits, Limits, TokenBucket};
+use crate::node::output::TransmitQueue;
+use crate::table::{Liveness, Tables};
+use crate::update::{Inject, Resume, Rings, UPDATES_PER_POLL, Update};
+
+/// The ports' queues, as one worker sees them.
+pub trait PacketIo<B> {
+    /// Receive queues of this worker.
+    fn receive_queues(&self) -> usize;
+    /// Takes what waits on a queue, at most as many packets as `arrivals` has room for, and pushes it there.
+    fn receive(&mut self, queue: usize, arrivals: &mut Arrivals<'_, B>);
+    /// Sends frames in order, taking (`Option::take`) those that the device accepted.
+    fn transmit(&mut self, port: PortId, frames: &mut [Option<B>]);
+}
+
+/// Where received packets go.
+pub struct Arrivals<'a, B> {
+    burst: &'a mut Burst<B>,
+    engine: &'a Engine<B>,
+    now_ns: u64,
+}
+
+impl<B: PacketBuf> Arrivals<'_, B> {
+    /// Packets that can still be pushed.
+    pub fn room(&self) -> usize {
+        self.burst.room()
+    }
+
+    /// A frame that `port` received.
+    ///
+    /// # Errors
+    /// The frame itself, when there is no room: ask first.
+    pub fn push(&mut self, port: PortId, frame: B) -> Result<(), B> {
+        self.push_at(port, frame, self.now_ns)
+    }
+
+    /// A frame that `port` received at a time of its own, ns.
+    ///
+    /// # Errors
+    /// The frame itself, when there is no room: ask first.
+    pub fn push_at(&mut self, port: PortId, frame: B, arrival_ns: u64) -> Result<(), B> {
+        let octets = frame.bytes().len() as u64;
+        self.burst.push(NodeId::EthernetInput, frame, Meta::received(port, arrival_ns))?;
+        if let Some(counters) = self.engine.rings.counters.port(port) {
+            counters.rx_packets.add(1);
+            counters.rx_octets.add(octets);
+        }
+        Ok(())
+    }
+}
+
+/// One worker.
+#[derive(Debug)]
+pub struct Worker<B> {
+    engine: Engine<B>,
+    burst: Burst<B>,
+    /// What an applied update replaced, while the ring back to control is full.
+    retiring: Option<Update>,
+}
+
+impl<B: PacketBuf> Worker<B> {
+    /// A worker without tables: they come through `rings`. Allocates all that it will ever need.
+    pub fn new(rings: Arc<Rings<B>>, liveness: Arc<Liveness>) -> Worker<B> {
+        let engine = Engine {
+            tables: Tables::new(liveness),
+            limits: Limits::new(IcmpLimits::default()),
+            rings,
+            transmit: (0..MAX_PORTS).map(|_| TransmitQueue::default()).collect(),
+            batch: crate::node::lookup::LookupBatch::default(),
+        };
+        Worker { engine, burst: Burst::default(), retiring: None }
+    }
+
+    /// One turn: a burst from each receive queue, packets from control, updates. `now_ns` is the caller's clock. Returns
+    /// how much there was to do (packets and updates): 0 when the core could sleep.
+    pub fn poll<I: PacketIo<B>>(&mut self, io: &mut I, now_ns: u64) -> usize {
+        let mut work = 0;
+        for queue in 0..io.receive_queues() {
+            let mut arrivals = Arrivals { burst: &mut self.burst, engine: &self.engine, now_ns };
+            let room = arrivals.room();
+            io.receive(queue, &mut arrivals);
+            work += room - arrivals.room();
+            self.run(io);
+        }
+        work + self.apply_updates() + self.take_injects(io)
+    }
+
+    /// Records each packet's way from now on; see [`Worker::take_trace`].
+    pub fn start_trace(&mut self) {
+        self.burst.start_trace();
+    }
+
+    /// The steps since the last call.
+    pub fn take_trace(&mut self) -> Vec<Step> {
+        self.burst.take_trace()
+    }
+
+    /// What control has programmed so far.
+    pub fn tables(&self) -> &Tables {
+        &self.engine.tables
+    }
+
+    fn run<I: PacketIo<B>>(&mut self, io: &mut I) {
+        graph::run(&mut self.engine, &mut self.burst);
+        let counters = &self.engine.rings.counters;
+        let ports = self.engine.tables.ports.len();
+        for (port, queue) in (0u16..).zip(self.engine.transmit.iter_mut().take(ports)) {
+            if queue.is_empty() {
+                continue;
+            }
+            io.transmit(PortId(port), queue.frames_mut());
+            let finished = queue.finish();
+            if let Some(counters) = counters.port(PortId(port)) {
+                counters.tx_packets.add(finished.sent);
+                counters.tx_octets.add(finished.sent_octets);
+            }
+            for _ in 0..finished.unsent {
+                counters.drop_packet(Drop::TransmitFull);
+            }
+        }
+    }
+
+    /// Packets that control made or has let go.
+    fn take_injects<I: PacketIo<B>>(&mut self, io: &mut I) -> usize {
+        let mut taken = 0;
+        while self.burst.room() > 0
+            && let Some(Inject { buffer, mut meta, resume }) = self.engine.rings.injects.pop()
+        {
+            let counters = &self.engine.rings.counters;
+            taken += 1;
+            let node = match resume {
+                Resume::Transmit(port) => {
+                    counters.made.add(1);
+                    meta.out = port;
+                    NodeId::Output
+                }
+                Resume::Forward(adjacency) => {
+                    counters.resumed.add(1);
+                    meta.adjacency = adjacency;
+                    NodeId::Rewrite
+                }
+                Resume::Fail(reason) => {
+                    counters.resumed.add(1);
+                    meta.reason = reason;
+                    if reason.reply().is_some() { NodeId::IcmpError } else { NodeId::Drop }
+                }
+            };
+            // There is room: asked above.
+            let _ = self.burst.push(node, buffer, meta);
+        }
+        if taken > 0 {
+            self.run(io);
+        }
+        taken
+    }
+
+    /// Applies at most [`UPDATES_PER_POLL`] updates. No packet is in the graph now: this is the quiescent point.
+    fn apply_updates(&mut self) -> usize {
+        let mut applied = 0;
+        while applied < UPDATES_PER_POLL {
+            if let Some(old) = self.retiring.take()
+                && let Err(old) = self.engine.rings.retired.push(old)
+            {
+                self.retiring = Some(old);
+                return applied;
+            }
+            let Some(update) = self.engine.rings.updates.pop() else { return applied };
+            self.retiring = Some(self.swap(update));
+            applied += 1;
+        }
+        applied
+    }
+
+    /// Puts new tables in place and returns the old ones.
+    fn swap(&mut self, update: Update) -> Update {
+        use std::mem::replace;
+        let tables = &mut self.engine.tables;
+        match update {
+            Update::Fib(vrf, new) => match tables.fibs.get_mut(vrf.index()) {
+                Some(fib) => Update::Fib(vrf, replace(fib, new)),
+                None => Update::Fib(vrf, new),
+            },
+            Update::NextHops(new) => Update::NextHops(replace(&mut tables.next_hops, new)),
+            Update::Adjacencies(new) => Update::Adjacencies(replace(&mut tables.adjacencies, new)),
+            Update::Ports(new) => Update::Ports(replace(&mut tables.ports, new)),
+            Update::Mex(new) => {
+                self.engine.limits.mex = if new.rate == 0 {
+                    TokenBucket::unlimited()
+                } else {
+                    TokenBucket::new(new.rate, new.burst)
+                };
+                Update::Mex(replace(&mut tables.mex, new))
+            }
+            Update::Icmp(limits) => {
+                let mex = self.engine.limits.mex.clone();
+                self.engine.limits = Limits { mex, ..Limits::new(limits) };
+                Update::Icmp(limits)
+            }
+        }
+    }
+}
