@@ -1,1 +1,66 @@
-//! placeholder
+//! Safe Rust over DPDK: the environment ([`Eal`]), pools of packet buffers ([`Mempool`]), packet buffers
+//! ([`Mbuf`]), and Ethernet devices ([`Port`]) with queues that belong to one thread by type ([`RxQueue`],
+//! [`TxQueue`]). Nothing that safe code does with these types is undefined behaviour, and nothing on the way of
+//! a packet allocates, locks or makes a system call of its own.
+//!
+//! Who owns whom: queues, handles and pools keep the environment alive; a queue keeps its port alive and started;
+//! a port keeps the pools that it fills alive; a pool's memory goes back only when the last packet buffer has.
+//! So things may be dropped in any order.
+//!
+//! ```no_run
+//! use dpdk::{Eal, EalOptions, Mempool, MempoolConfig, MbufBurst, Port, PortConfig};
+//!
+//! # fn main() -> Result<(), dpdk::Error> {
+//! let eal = Eal::init(&EalOptions::new().in_memory(true).no_huge(true).memory_mb(256))?;
+//! let pool = Mempool::new(&eal, &MempoolConfig { count: 8191, ..MempoolConfig::default() })?;
+//!
+//! let mut port = Port::attach(&eal, "net_af_packet0,iface=veth0")?;
+//! let got = port.configure(&PortConfig { mtu: Some(1500), ..PortConfig::default() }, &pool)?;
+//! for shortfall in &got.shortfalls {
+//!     eprintln!("{shortfall}");
+//! }
+//! port.start()?;
+//! let (mut receive, mut transmit) = (port.take_rx_queue(0)?, port.take_tx_queue(0)?);
+//!
+//! let worker_eal = eal.clone();
+//! let worker = std::thread::spawn(move || {
+//!     let _lcore = worker_eal.register_thread(); // this thread's own cache in every pool
+//!     let mut burst = MbufBurst::new();
+//!     for _ in 0..1_000_000 {
+//!         receive.receive(&mut burst);
+//!         transmit.transmit(burst.as_mut_slice());
+//!         burst.clear(); // what the device did not take
+//!     }
+//! });
+//! println!("{:?} {:?}", port.link(), port.statistics()); // while the worker polls
+//! worker.join().ok();
+//! # Ok(())
+//! # }
+//! ```
+#![allow(unsafe_code)]
+
+mod burst;
+mod eal;
+mod error;
+mod handle;
+mod log;
+mod mbuf;
+mod mempool;
+mod options;
+mod port;
+mod port_config;
+mod queue;
+mod time;
+
+pub use burst::{BURST_CAPACITY, MbufBurst};
+pub use eal::{Eal, ThreadRegistration};
+pub use error::Error;
+pub use handle::{LinkStatus, PortHandle, Statistics};
+pub use log::LogLevel;
+pub use mbuf::{HEADROOM_BYTES, Mbuf};
+pub use mempool::{Mempool, MempoolConfig};
+pub use options::EalOptions;
+pub use port::{Port, PortId};
+pub use port_config::{Configured, DeviceInfo, PortConfig, Shortfall};
+pub use queue::{RxQueue, TxQueue};
+pub use time::{tsc, tsc_hz};
