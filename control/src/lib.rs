@@ -1,1 +1,4 @@
-//! placeholder
+//! The control side of mexfwd: what is configured, and how it is changed.
+
+pub mod command;
+pub mod config;
