@@ -1,4 +1,3 @@
 //! The control side of mexfwd: what is configured, and how it is changed.
 
-pub mod command;
-pub mod config;
+pub mod nd;
