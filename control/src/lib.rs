@@ -1,3 +1,5 @@
 //! The control side of mexfwd: what is configured, and how it is changed.
 
+pub mod command;
+pub mod config;
 pub mod nd;
