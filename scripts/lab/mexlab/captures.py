@@ -11,6 +11,9 @@ from .topology import NODES, links_of
 
 SNAPLEN_BYTES = 160  # all headers, little payload: a long transfer stays a small file
 START_TIMEOUT_S = 10
+BUFFER_KIB = 8192  # what arrives while tcpdump does not run, at some times the story's rate
+# The kernel hands packets over at least once a second; tcpdump drops what it was not handed.
+FLUSH_S = 1.2
 ETHERTYPE_IPV6 = 0x86DD
 ETHERNET_BYTES = 14
 IPV6_BYTES = 40
@@ -40,7 +43,7 @@ def start_captures(directory: Path, log_dir: Path) -> list[Process]:
             log = log_dir / f"tcpdump-{node}-{link.name}.log"
             # -Z root: tcpdump would give up its rights, and with them the directory.
             command = ["tcpdump", "-Z", "root", "-n", "-U", "-i", link.name, "-s", str(SNAPLEN_BYTES)]
-            command += ["-w", str(capture_file(directory, node, link.name))]
+            command += ["-B", str(BUFFER_KIB), "-w", str(capture_file(directory, node, link.name))]
             processes.append(start(node, "tcpdump", command, log))
             logs.append(log)
     for process, log in zip(processes, logs, strict=True):

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from string import Template
 
@@ -125,7 +126,10 @@ class Lab:
 
     def down(self) -> list[str]:
         """Take everything away except captures and logs. Returns what did not end as it should."""
-        complaints = processes.stop(self.processes())
+        running = self.processes()
+        if any(process.what == "tcpdump" and process.alive() for process in running):
+            time.sleep(captures.FLUSH_S)
+        complaints = processes.stop(running)
         netns.delete_namespaces()
         self.state_file.unlink(missing_ok=True)
         for node in MEXFWD_NODES:

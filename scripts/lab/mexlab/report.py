@@ -17,7 +17,7 @@ def mib(count: int) -> str:
 
 def opening(plan: Plan) -> str:
     """What the reader is about to see."""
-    picture = drawing({link.name: "---" for link in LINKS})
+    picture = drawing({link.name: "up" for link in LINKS})
     return f"""\
 The network: host2's site has two providers, ISP C and ISP D, and a /64 from each.
 {picture}

@@ -113,9 +113,11 @@ def transfer(lab: Lab, mex: bool, binary: Path | None, plan: Plan, tell, kernel:
     lab.up(mex, kernel, binary, captures_dir)
     try:
         observe(lab, outcome, plan, tell)
+        for process in lab.processes():
+            if process.what == "mexfwd" and not process.alive():
+                last_words = processes.tail(lab.log_dir / f"{process.node}.log")
+                raise LabError(f"mexfwd of {process.node} ended during the transfer: {last_words}")
         outcome.exchanged = 0 if kernel else lab.exchanged()
-        dead = [p.node for p in lab.processes() if p.what == "mexfwd" and not p.alive()]
-        outcome.complaints += [f"mexfwd of {node} ended during the transfer" for node in dead]
     finally:
         outcome.complaints += lab.down()
     count_packets(captures_dir, outcome)
