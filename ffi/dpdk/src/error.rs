@@ -17,7 +17,7 @@ pub enum Error {
     Dpdk {
         /// The function that failed, such as `rte_eth_dev_configure`.
         call: &'static str,
-        /// The error number, positive, as in errno.h (or rte_errno.h above 1000).
+        /// The error number, positive, as in `errno.h` (or `rte_errno.h` above 1000).
         code: i32,
         /// What the number means, and what DPDK logged as an error during the call.
         message: String,

@@ -37,6 +37,31 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # What the virtual devices can do
+//! As seen with DPDK 22.11; all of them work with hugepages and without.
+//!
+//! | device | link state | MTU | MAC | promiscuous | queues | `interface_index` |
+//! |---|---|---|---|---|---|---|
+//! | `net_af_packet` | always up | up to 1500, sets the interface's | sets | sets | `qpairs=N`, the kernel hashes flows | yes |
+//! | `net_af_xdp` | always up | up to 3542, sets the interface's | no | sets | `queue_count=N` of the interface's | yes |
+//! | `net_tap` | the interface's own | up to 1500, sets the interface's | sets | sets | up to 16 | yes |
+//! | `net_pcap` | always up | no | no | always | one for each file or interface named | with `iface=` |
+//! | `net_ring` | as set | no | no | on record only | up to 16 | no |
+//! | `net_null` | always up | on record only | on record only | always | any | no |
+//! | `net_vhost`, `net_memif` | the peer's presence | no | no | always | `queues=N`; any | no |
+//! | `net_virtio_user` | the peer's presence | up to 9698 | sets | no | `queues=N` | no |
+//!
+//! - The drivers of kernel interfaces do not notice a lost carrier, an interface that is set down, or one that is
+//!   deleted: who wants to know watches the kernel's interface [`DeviceInfo::interface_index`] for it. Packets for
+//!   such an interface are accepted by [`TxQueue::transmit`], and dropped; `net_af_packet` counts them in
+//!   [`Statistics::tx_errors`].
+//! - `net_pcap` with `infinite_rx=1` needs enough buffers for the whole capture, besides those for receiving.
+//! - `net_ring` keeps its ring, and the packets in it, when its port is gone; a port of the same name finds them.
+//! - `net_af_xdp` loses the buffers that the kernel had for receiving when its port is closed. Their pool's memory is
+//!   then never freed; attach such a port once.
+//! - Packets that the kernel sends over veth may have their checksums unfinished and be larger than the MTU, for
+//!   the receiver's hardware to finish and cut: switch that off with `ethtool -K PEER tx off gso off tso off`.
 #![allow(unsafe_code)]
 
 mod burst;
@@ -59,7 +84,7 @@ pub use handle::{LinkStatus, PortHandle, Statistics};
 pub use log::LogLevel;
 pub use mbuf::{HEADROOM_BYTES, Mbuf};
 pub use mempool::{Mempool, MempoolConfig};
-pub use options::EalOptions;
+pub use options::{EalOptions, free_hugepages_mb};
 pub use port::{Port, PortId};
 pub use port_config::{Configured, DeviceInfo, PortConfig, Shortfall};
 pub use queue::{RxQueue, TxQueue};

@@ -1,6 +1,7 @@
 //! Typed options of EAL.
 
 use std::fs;
+use std::path::Path;
 
 use crate::Error;
 use crate::log::{LogLevel, Sink};
@@ -234,6 +235,21 @@ fn allowed_cpus() -> String {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
     list.map(str::trim).filter(|list| !list.is_empty()).unwrap_or("0").to_owned()
+}
+
+/// Free hugepages of all sizes, in MiB. EAL cannot be started a second time, so who wants hugepages only if there
+/// are some looks here first. 0 where the kernel has none.
+pub fn free_hugepages_mb() -> u64 {
+    let Ok(sizes) = fs::read_dir("/sys/kernel/mm/hugepages") else { return 0 };
+    sizes.flatten().map(|size| free_kb(&size.path()).unwrap_or(0)).sum::<u64>() / 1024
+}
+
+/// The free pages of one size, whose directory is named after it: "hugepages-2048kB".
+fn free_kb(directory: &Path) -> Option<u64> {
+    let size_kb: u64 =
+        directory.file_name()?.to_str()?.strip_prefix("hugepages-")?.strip_suffix("kB")?.parse().ok()?;
+    let free: u64 = fs::read_to_string(directory.join("free_hugepages")).ok()?.trim().parse().ok()?;
+    size_kb.checked_mul(free)
 }
 
 #[cfg(test)]

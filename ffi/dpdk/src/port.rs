@@ -286,9 +286,11 @@ impl PortInner {
         Ok(got)
     }
 
+    /// What cannot be switched off is no shortfall: the result says that it is on.
     fn apply_promiscuous(&self, on: bool, shortfalls: &mut Vec<Shortfall>) -> bool {
         if on != self.is_promiscuous()
             && let Err(error) = self.set_promiscuous(on)
+            && on
         {
             shortfalls.push(Shortfall::Promiscuous(error));
         }
@@ -300,6 +302,7 @@ impl PortInner {
         let is_on = || unsafe { sys::rte_eth_allmulticast_get(self.id.0) == 1 };
         if on != is_on()
             && let Err(error) = self.set_all_multicast(on)
+            && on
         {
             shortfalls.push(Shortfall::AllMulticast(error));
         }

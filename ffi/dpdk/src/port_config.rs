@@ -121,9 +121,9 @@ pub enum Shortfall {
     },
     /// Several receive queues, and no RSS to spread flows over them.
     Rss,
-    /// Frames to other addresses are not received, or cannot be asked for.
+    /// Frames to other addresses are not received.
     Promiscuous(Error),
-    /// Multicast frames may not be received.
+    /// Not all multicast frames may be received.
     AllMulticast(Error),
     /// No packets of several segments.
     MultiSegment,
