@@ -1,0 +1,150 @@
+//! The adjacencies: which neighbor has which number.
+//!
+//! A number that nothing refers to any more is given out again only after a commit: the rings are first in, first out,
+//! so by then every worker has the tables that do not use it.
+
+use std::sync::Arc;
+
+use dataplane::id::{AdjacencyId, MAX_ADJACENCIES, PortId};
+use dataplane::table::{Adjacency, Liveness};
+use dataplane::wire::ethernet::{self, Mac};
+use hashbrown::HashMap;
+
+/// What is known about a neighbor that is a next hop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Neighbor {
+    /// Its MAC address, once resolved.
+    pub mac: Option<Mac>,
+    /// It did not answer: not to be used.
+    pub has_failed: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct AdjacencyTable {
+    ids: HashMap<(PortId, u128), AdjacencyId>,
+    keys: Vec<Option<(PortId, u128)>>,
+    neighbors: HashMap<(PortId, u128), Neighbor>,
+    free: Vec<AdjacencyId>,
+    liveness: Arc<Liveness>,
+}
+
+/// What the rewrite needs to know about a port.
+#[derive(Clone, Copy, Debug)]
+pub struct PortFacts {
+    /// Source of the frames.
+    pub mac: Mac,
+    /// Octets of an IPv6 packet.
+    pub mtu: u16,
+    /// Has an egress filter.
+    pub is_filtered: bool,
+    /// Administratively up, with a link.
+    pub is_up: bool,
+}
+
+impl AdjacencyTable {
+    /// No adjacency.
+    pub fn new(liveness: Arc<Liveness>) -> AdjacencyTable {
+        AdjacencyTable {
+            ids: HashMap::new(),
+            keys: Vec::new(),
+            neighbors: HashMap::new(),
+            free: Vec::new(),
+            liveness,
+        }
+    }
+
+    /// The number of a neighbor, which gets one when it has none; `None` when all [`MAX_ADJACENCIES`] are in use.
+    pub fn id(&mut self, port: PortId, address: u128) -> Option<AdjacencyId> {
+        if let Some(id) = self.ids.get(&(port, address)) {
+            return Some(*id);
+        }
+        let id = match self.free.pop() {
+            Some(id) => id,
+            None if self.keys.len() < MAX_ADJACENCIES => {
+                self.keys.push(None);
+                AdjacencyId((self.keys.len() - 1) as u32)
+            }
+            None => return None,
+        };
+        self.keys[id.index()] = Some((port, address));
+        self.ids.insert((port, address), id);
+        Some(id)
+    }
+
+    /// The number of a neighbor that has one.
+    pub fn find(&self, port: PortId, address: u128) -> Option<AdjacencyId> {
+        self.ids.get(&(port, address)).copied()
+    }
+
+    /// Whose number it is.
+    pub fn key(&self, id: AdjacencyId) -> Option<(PortId, u128)> {
+        self.keys.get(id.index()).copied().flatten()
+    }
+
+    /// What is known about a neighbor.
+    pub fn neighbor(&self, port: PortId, address: u128) -> Neighbor {
+        self.neighbors.get(&(port, address)).copied().unwrap_or_default()
+    }
+
+    /// Notes what is known about a neighbor.
+    pub fn set_neighbor(&mut self, port: PortId, address: u128, neighbor: Neighbor) {
+        if neighbor == Neighbor::default() {
+            self.neighbors.remove(&(port, address));
+        } else {
+            self.neighbors.insert((port, address), neighbor);
+        }
+    }
+
+    /// The neighbors whose MAC address is known, in no particular order.
+    pub fn resolved(&self) -> impl Iterator<Item = (PortId, u128)> {
+        self.neighbors.iter().filter(|(_, neighbor)| neighbor.mac.is_some()).map(|(key, _)| *key)
+    }
+
+    /// All numbers in use.
+    pub fn ids(&self) -> impl Iterator<Item = (AdjacencyId, PortId, u128)> {
+        let keys = (0u32..).zip(&self.keys);
+        keys.filter_map(|(id, key)| key.map(|(port, address)| (AdjacencyId(id), port, address)))
+    }
+
+    /// Gives back the numbers that `is_used` says are unused. Only after the tables without them are on their way.
+    pub fn collect(&mut self, is_used: impl Fn(AdjacencyId) -> bool) {
+        for index in 0..self.keys.len() {
+            let id = AdjacencyId(index as u32);
+            if !is_used(id)
+                && let Some(key) = self.keys[index].take()
+            {
+                self.ids.remove(&key);
+                self.free.push(id);
+                self.liveness.set(id, true);
+            }
+        }
+    }
+
+    /// Writes the word of every adjacency: down when its port is, or when the neighbor does not answer.
+    pub fn write_liveness(&self, port: impl Fn(PortId) -> Option<PortFacts>) {
+        for (id, port_id, address) in self.ids() {
+            let is_up = port(port_id).is_some_and(|p| p.is_up) && !self.neighbor(port_id, address).has_failed;
+            self.liveness.set(id, is_up);
+        }
+    }
+
+    /// The table for the workers.
+    pub fn compile(&self, port: impl Fn(PortId) -> Option<PortFacts>) -> Arc<[Adjacency]> {
+        let entry = |key: &Option<(PortId, u128)>| {
+            let (port_id, address) = key.unwrap_or_default();
+            let facts = port(port_id);
+            let mac = self.neighbor(port_id, address).mac.filter(|_| key.is_some());
+            let source = facts.map(|f| f.mac).unwrap_or_default();
+            Adjacency {
+                address,
+                ethernet: ethernet::bytes(mac.unwrap_or_default(), source, ethernet::TYPE_IPV6),
+                port: port_id,
+                mtu: facts.map_or(0, |f| f.mtu),
+                is_resolved: mac.is_some(),
+                is_filtered: facts.is_some_and(|f| f.is_filtered),
+            }
+        };
+        self.keys.iter().map(entry).collect()
+    }
+}

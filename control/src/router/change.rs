@@ -1,0 +1,304 @@
+//! What changes a router: its configuration, commands, and links that come and go.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use dataplane::buffer::PacketBuf;
+use dataplane::fib::Prefix6;
+use dataplane::id::{PortId, VrfId};
+use dataplane::wire::ethernet::Mac;
+
+use super::{Buffers, Dirty, Router, RouterPort};
+use crate::command::{Command, NeighborSpec, RouteSpec};
+use crate::config::{Config, Prefix, unknown_port};
+use crate::nd;
+use crate::program::compile::RoutedSite;
+use crate::rib::{self, Action};
+
+/// Why a change was refused; nothing has changed then. Displays what would be right.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChangeError(pub String);
+
+impl fmt::Display for ChangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ChangeError {}
+
+fn refuse<T>(why: impl Into<String>) -> Result<T, ChangeError> {
+    Err(ChangeError(why.into()))
+}
+
+impl<B: PacketBuf> Router<B> {
+    /// Brings the configured state up, links included.
+    pub(super) fn set_up(&mut self, macs: &[Mac], buffers: &mut impl Buffers<B>, now_ns: u64) -> Result<(), String> {
+        for (index, port) in self.config.ports.clone().iter().enumerate() {
+            let vrf = self.rib.vrf(&port.vrf)?;
+            self.ports.push(RouterPort {
+                name: port.name.clone(),
+                mac: macs.get(index).copied().unwrap_or_default(),
+                mtu: port.mtu,
+                vrf,
+                addresses: addresses6(&port.addresses),
+                is_admin_up: true,
+                has_link: true,
+            });
+        }
+        for index in 0..self.ports.len() {
+            self.add_to_neighbors(index, now_ns);
+        }
+        self.load(now_ns)?;
+        self.act(buffers);
+        Ok(())
+    }
+
+    fn add_to_neighbors(&mut self, index: usize, now_ns: u64) {
+        let Some(port) = self.ports.get(index) else { return };
+        self.neighbors.add_port(index as u16, port.mac, &port.addresses, now_ns);
+        if port.is_up() {
+            self.neighbors.link_up(index as u16, now_ns);
+        }
+    }
+
+    /// Routes, static neighbors and sites of the configuration.
+    fn load(&mut self, now_ns: u64) -> Result<(), String> {
+        for route in self.config.routes.clone() {
+            let vrf = self.rib.vrf(&route.vrf)?;
+            if let Some((prefix, action)) = rib::resolve(&route, |name| self.port_id(name))? {
+                self.rib.insert(vrf, prefix, action)?;
+            }
+        }
+        for neighbor in self.config.neighbors.clone() {
+            let (IpAddr::V6(address), Some(port)) = (neighbor.address, self.port_id(&neighbor.port)) else {
+                continue;
+            };
+            if let Err(why) = self.neighbors.add_static(port.0, address.to_bits(), Mac(neighbor.mac), now_ns) {
+                return Err(format!("neighbor {address} on port \"{}\": {}", neighbor.port, refusal(why)));
+            }
+        }
+        let is_edge = self.config.mex.edge_enabled();
+        let sites = self.config.mex.sites.iter().filter(|_| is_edge).filter_map(|site| {
+            let prefixes = site.prefixes.iter().map(|prefix| rib::prefix6(*prefix)).collect();
+            Some(RoutedSite { inside: self.port_id(&site.inside)?, prefixes })
+        });
+        self.sites = sites.collect();
+        self.config.mex.mex_route = self.rib.has_mex_route();
+        self.watch_next_hops(now_ns);
+        Ok(())
+    }
+
+    /// Puts another configuration in the place of the running one: routes, neighbors, MEX, limits, addresses and MTUs.
+    /// What changed by command since the start is undone.
+    ///
+    /// # Errors
+    /// Ports cannot come, go, or change their device or VRF while packets flow; then nothing has changed.
+    pub fn reload(
+        &mut self,
+        config: Config,
+        buffers: &mut impl Buffers<B>,
+        now_ns: u64,
+    ) -> Result<(), ChangeError> {
+        let fixed = |config: &Config| -> Vec<_> {
+            config.ports.iter().map(|p| (p.name.clone(), p.device.clone(), p.vrf.clone(), p.mac, p.queues)).collect()
+        };
+        if fixed(&config) != fixed(&self.config) || config.dpdk != self.config.dpdk {
+            return refuse("ports (name, device, queues, vrf, mac) and [dpdk] cannot change while running; restart for that");
+        }
+        let before = std::mem::replace(&mut self.config, config);
+        for neighbor in before.neighbors {
+            if let (IpAddr::V6(address), Some(port)) = (neighbor.address, self.port_id(&neighbor.port)) {
+                self.neighbors.del(port.0, address.to_bits(), now_ns);
+            }
+        }
+        for (port, configured) in self.ports.iter_mut().zip(&self.config.ports) {
+            port.mtu = configured.mtu;
+            port.addresses = addresses6(&configured.addresses);
+            port.is_admin_up = true;
+        }
+        for (index, (old, new)) in before.ports.iter().zip(self.config.ports.clone()).enumerate() {
+            if old.addresses != new.addresses {
+                self.add_to_neighbors(index, now_ns);
+            }
+        }
+        self.rib.clear();
+        let loaded = self.load(now_ns);
+        self.dirty = Dirty { routes: true, adjacencies: true, ports: true, mex: true, icmp: true };
+        self.write_liveness();
+        self.act(buffers);
+        loaded.map_err(ChangeError)
+    }
+
+    /// Carries out a command.
+    ///
+    /// # Errors
+    /// What the command names does not exist, exists already, or cannot be; then nothing has changed.
+    pub fn change(
+        &mut self,
+        command: &Command,
+        buffers: &mut impl Buffers<B>,
+        now_ns: u64,
+    ) -> Result<(), ChangeError> {
+        command.check().map_err(ChangeError)?;
+        match command {
+            Command::RouteAdd(route) => self.put_route(route, true, now_ns)?,
+            Command::RouteReplace(route) => self.put_route(route, false, now_ns)?,
+            Command::RouteDel { prefix, vrf, action } => {
+                let expected = match action {
+                    None => None,
+                    Some(action) => {
+                        let route = RouteSpec { prefix: *prefix, vrf: vrf.clone(), action: action.clone() };
+                        Some(self.resolve(&route)?.1)
+                    }
+                };
+                self.delete_route(*prefix, vrf, expected.as_ref(), now_ns)?;
+            }
+            Command::NeighborAdd(neighbor) => self.put_neighbor(neighbor, true, now_ns)?,
+            Command::NeighborReplace(neighbor) => self.put_neighbor(neighbor, false, now_ns)?,
+            Command::NeighborDel { address, port } => {
+                let (id, bits) = (self.named_port(port)?, bits6(*address)?);
+                if !self.neighbors.del(id.0, bits, now_ns) {
+                    return refuse(format!("there is no neighbor {address} on port \"{port}\""));
+                }
+            }
+            Command::PortSet { port, up } => {
+                let id = self.named_port(port)?;
+                self.set_port_state(id, Some(*up), None, now_ns);
+            }
+            Command::PortMtu { port, mtu } => {
+                let id = self.named_port(port)?;
+                if let Some(port) = self.ports.get_mut(id.index()) {
+                    port.mtu = *mtu;
+                    self.dirty.adjacencies = true;
+                }
+            }
+            Command::MexEnabled { enabled } => {
+                self.config.mex.enabled = Some(*enabled);
+                self.dirty.mex = true;
+                self.dirty.routes = true;
+            }
+            Command::MexMaxPrefixes { max_prefixes } => {
+                self.config.mex.max_prefixes = *max_prefixes;
+                self.dirty.mex = true;
+            }
+        }
+        self.act(buffers);
+        Ok(())
+    }
+
+    /// The device of a port says that its link came or went.
+    pub fn set_link(&mut self, port: PortId, has_link: bool, buffers: &mut impl Buffers<B>, now_ns: u64) {
+        self.set_port_state(port, None, Some(has_link), now_ns);
+        self.act(buffers);
+    }
+
+    fn set_port_state(&mut self, id: PortId, admin: Option<bool>, link: Option<bool>, now_ns: u64) {
+        let Some(port) = self.ports.get_mut(id.index()) else { return };
+        let was_up = port.is_up();
+        port.is_admin_up = admin.unwrap_or(port.is_admin_up);
+        port.has_link = link.unwrap_or(port.has_link);
+        let is_up = port.is_up();
+        if was_up == is_up {
+            return;
+        }
+        // First of all the words that the fast path reads: every route behind this port changes over now.
+        self.write_liveness();
+        if is_up {
+            self.neighbors.link_up(id.0, now_ns);
+        } else {
+            self.neighbors.link_down(id.0, now_ns);
+        }
+        self.dirty.ports = true;
+        self.dirty.routes = true;
+    }
+
+    fn named_port(&self, name: &str) -> Result<PortId, ChangeError> {
+        self.port_id(name).ok_or_else(|| ChangeError(unknown_port(&self.config.ports, name)))
+    }
+
+    fn resolve(&self, route: &RouteSpec) -> Result<(Prefix6, Action), ChangeError> {
+        let route = route.resolve(&self.config.ports).map_err(ChangeError)?;
+        let resolved = rib::resolve(&route, |name| self.port_id(name)).map_err(ChangeError)?;
+        resolved.ok_or_else(|| ChangeError(format!("{}: IPv4 is not forwarded by this version", route.prefix)))
+    }
+
+    fn put_route(&mut self, route: &RouteSpec, is_new: bool, now_ns: u64) -> Result<(), ChangeError> {
+        let (prefix, action) = self.resolve(route)?;
+        if is_new && self.rib.find_vrf(&route.vrf).is_some_and(|vrf| self.rib.route(vrf, prefix).is_some()) {
+            return refuse(format!("{prefix}: the route exists already; use replace to change it"));
+        }
+        let vrf = self.rib.vrf(&route.vrf).map_err(ChangeError)?;
+        self.rib.insert(vrf, prefix, action).map_err(ChangeError)?;
+        self.routes_changed(now_ns);
+        Ok(())
+    }
+
+    fn delete_route(
+        &mut self,
+        prefix: Prefix,
+        vrf: &str,
+        expected: Option<&Action>,
+        now_ns: u64,
+    ) -> Result<(), ChangeError> {
+        let Prefix::V6(prefix6) = prefix else { return refuse("IPv4 is not forwarded by this version") };
+        let key = rib::prefix6(prefix6);
+        let found: Option<(VrfId, &Action)> =
+            self.rib.find_vrf(vrf).and_then(|id| self.rib.route(id, key).map(|action| (id, action)));
+        match (found, expected) {
+            (None, _) => refuse(format!("there is no route {prefix} in VRF \"{vrf}\"")),
+            (Some((_, action)), Some(expected)) if action != expected => {
+                refuse(format!("the route {prefix} in VRF \"{vrf}\" is another one: it does not lead there"))
+            }
+            (Some((id, _)), _) => {
+                self.rib.remove(id, key);
+                self.routes_changed(now_ns);
+                Ok(())
+            }
+        }
+    }
+
+    fn routes_changed(&mut self, now_ns: u64) {
+        self.config.mex.mex_route = self.rib.has_mex_route();
+        self.dirty.mex = true;
+        self.dirty.routes = true;
+        self.watch_next_hops(now_ns);
+    }
+
+    fn put_neighbor(&mut self, spec: &NeighborSpec, is_new: bool, now_ns: u64) -> Result<(), ChangeError> {
+        let (port, bits) = (self.named_port(&spec.port)?, bits6(spec.address)?);
+        let is_static = self
+            .neighbors
+            .neighbors(now_ns)
+            .any(|n| n.port == port.0 && n.address == bits && n.state == nd::State::Static);
+        if is_new && is_static {
+            return refuse(format!("the neighbor {} exists already; use replace to change it", spec.address));
+        }
+        let added = self.neighbors.add_static(port.0, bits, Mac(spec.mac), now_ns);
+        added.map_err(|why| ChangeError(format!("neighbor {}: {}", spec.address, refusal(why))))
+    }
+}
+
+fn bits6(address: IpAddr) -> Result<u128, ChangeError> {
+    match address {
+        IpAddr::V6(address) => Ok(address.to_bits()),
+        IpAddr::V4(_) => refuse("IPv4 is not forwarded by this version"),
+    }
+}
+
+fn addresses6(addresses: &[(IpAddr, u8)]) -> Vec<(u128, u8)> {
+    let v6 = addresses.iter().filter_map(|(address, len)| match address {
+        IpAddr::V6(address) => Some((address.to_bits(), *len)),
+        IpAddr::V4(_) => None,
+    });
+    v6.collect()
+}
+
+fn refusal(why: nd::Why) -> &'static str {
+    match why {
+        nd::Why::BadAddress => "no neighbor can have this address: it is one of this node's own, a group, or no address",
+        nd::Why::TableFull => "the port has as many neighbors as it can have",
+        nd::Why::NoPort => "there is no such port",
+        nd::Why::Unreachable | nd::Why::QueueFull | nd::Why::LinkDown | nd::Why::Removed => "not possible now",
+    }
+}

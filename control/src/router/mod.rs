@@ -1,0 +1,229 @@
+//! The control side of one node, without sockets and clocks: packets from workers, commands and time in; tables and
+//! packets for workers out. `run` and `replay` drive the same [`Router`].
+
+mod change;
+mod neighbors;
+mod program;
+mod view;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use dataplane::counters::Counters;
+use dataplane::id::{AdjacencyId, PortId, VrfId};
+use dataplane::limit::IcmpLimits;
+use dataplane::table::Liveness;
+use dataplane::update::{Inject, Rings, Update};
+use dataplane::wire::ethernet::Mac;
+
+use crate::config::Config;
+use crate::nd;
+use crate::program::compile::RoutedSite;
+use crate::program::{AdjacencyTable, NextHopTable};
+use crate::rib::Rib;
+
+pub use change::ChangeError;
+
+/// Makes packet buffers: from a mempool for `run`, on the heap for `replay`.
+pub trait Buffers<B> {
+    /// A buffer that holds `frame`; `None` when there is none to be had.
+    fn make(&mut self, frame: &[u8]) -> Option<B>;
+
+    /// What is made from now on is in answer to `cause`.
+    fn follow(&mut self, cause: &B) {
+        let _ = cause;
+    }
+}
+
+/// One port, as control knows it.
+#[derive(Clone, Debug)]
+pub struct RouterPort {
+    /// Its name.
+    pub name: String,
+    /// Its station address.
+    pub mac: Mac,
+    /// Octets of an IPv6 packet.
+    pub mtu: u16,
+    /// Its VRF.
+    pub vrf: VrfId,
+    /// IPv6 addresses and prefix lengths, as configured.
+    pub addresses: Vec<(u128, u8)>,
+    /// As `port set` says.
+    pub is_admin_up: bool,
+    /// As the device says.
+    pub has_link: bool,
+}
+
+impl RouterPort {
+    /// Forwards: administratively up, with a link.
+    pub fn is_up(&self) -> bool {
+        self.is_admin_up && self.has_link
+    }
+
+    /// fe80:: and the interface identifier of the MAC address.
+    pub fn link_local(&self) -> u128 {
+        0xfe80 << 112 | u128::from(self.mac.interface_id())
+    }
+}
+
+/// A packet that waits, and the worker that it came from.
+#[derive(Debug)]
+struct Held<B> {
+    buffer: B,
+    meta: dataplane::burst::Meta,
+    worker: usize,
+}
+
+/// The rings to one worker, and what did not fit yet.
+#[derive(Debug)]
+struct WorkerLink<B> {
+    rings: Arc<Rings<B>>,
+    updates: VecDeque<Update>,
+    injects: VecDeque<Inject<B>>,
+}
+
+/// How this router lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mode {
+    /// Check own addresses for duplicates before they are used (RFC 4862, 5.4).
+    pub detects_duplicates: bool,
+    /// Resolve the next hops of routes before a packet asks for it, and keep them resolved.
+    pub watches_next_hops: bool,
+    /// Seed of the timers' randomisation.
+    pub seed: u64,
+}
+
+impl Mode {
+    /// For `replay`: nothing happens that no packet caused, and always the same.
+    pub const REPLAY: Mode = Mode { detects_duplicates: false, watches_next_hops: false, seed: 0 };
+
+    /// For `run`.
+    pub const fn run(seed: u64) -> Mode {
+        Mode { detects_duplicates: true, watches_next_hops: true, seed }
+    }
+}
+
+/// What is to be told to the workers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Dirty {
+    routes: bool,
+    adjacencies: bool,
+    ports: bool,
+    mex: bool,
+    icmp: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Router<B> {
+    config: Config,
+    mode: Mode,
+    ports: Vec<RouterPort>,
+    rib: Rib,
+    sites: Vec<RoutedSite>,
+    adjacencies: AdjacencyTable,
+    next_hops: NextHopTable,
+    liveness: Arc<Liveness>,
+    neighbors: nd::Machine<Held<B>>,
+    watched: Vec<(PortId, u128)>,
+    workers: Vec<WorkerLink<B>>,
+    /// Drops and packets of control itself.
+    counters: Counters,
+    dirty: Dirty,
+    problems: Vec<String>,
+    /// When adjacency counters were last compared.
+    usage_checked_ns: u64,
+    usage: Vec<u64>,
+    fibs: Vec<Arc<dataplane::fib::Fib6>>,
+}
+
+/// How often traffic counters are compared to see which neighbors are in use, ns.
+const USAGE_INTERVAL_NS: u64 = 1_000_000_000;
+
+impl<B: dataplane::buffer::PacketBuf> Router<B> {
+    /// A router as configured, its workers' tables on their way through `rings`. `macs` are the ports' station addresses,
+    /// in the order of the configuration.
+    ///
+    /// # Errors
+    /// What validation of the configuration could not know: limits of tables.
+    pub fn new(
+        config: Config,
+        macs: &[Mac],
+        liveness: Arc<Liveness>,
+        rings: Vec<Arc<Rings<B>>>,
+        mode: Mode,
+        buffers: &mut impl Buffers<B>,
+        now_ns: u64,
+    ) -> Result<Router<B>, String> {
+        let settings = nd::Settings { seed: mode.seed, dup_addr_detect_transmits: u8::from(mode.detects_duplicates) };
+        let workers = rings
+            .into_iter()
+            .map(|rings| WorkerLink { rings, updates: VecDeque::new(), injects: VecDeque::new() })
+            .collect();
+        let mut router = Router {
+            config,
+            mode,
+            ports: Vec::new(),
+            rib: Rib::new(),
+            sites: Vec::new(),
+            adjacencies: AdjacencyTable::new(Arc::clone(&liveness)),
+            next_hops: NextHopTable::default(),
+            liveness,
+            neighbors: nd::Machine::new(settings),
+            watched: Vec::new(),
+            workers,
+            counters: Counters::default(),
+            dirty: Dirty { routes: true, adjacencies: true, ports: true, mex: true, icmp: true },
+            problems: Vec::new(),
+            usage_checked_ns: now_ns,
+            usage: Vec::new(),
+            fibs: Vec::new(),
+        };
+        router.set_up(macs, buffers, now_ns)?;
+        Ok(router)
+    }
+}
+
+impl<B> Router<B> {
+    /// The number of a port.
+    pub fn port_id(&self, name: &str) -> Option<PortId> {
+        self.ports.iter().position(|port| port.name == name).map(|index| PortId(index as u16))
+    }
+
+    /// The ports, in the order of the configuration.
+    pub fn ports(&self) -> &[RouterPort] {
+        &self.ports
+    }
+
+    /// The configuration, with the changes since.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The routes.
+    pub fn rib(&self) -> &Rib {
+        &self.rib
+    }
+
+    /// What could not be programmed; taken by the caller, who tells the operator.
+    pub fn take_problems(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.problems)
+    }
+
+    /// Counters of each worker, then control's own.
+    pub fn counters(&self) -> impl Iterator<Item = &Counters> {
+        self.workers.iter().map(|worker| &worker.rings.counters).chain([&self.counters])
+    }
+
+    /// Packets sent to a neighbor, by all workers.
+    fn sent_to(&self, adjacency: AdjacencyId) -> u64 {
+        self.workers.iter().map(|worker| worker.rings.counters.adjacency(adjacency)).sum()
+    }
+
+    /// `ICMPv6` error limits of one worker: the node's, shared out.
+    fn icmp_limits(&self) -> IcmpLimits {
+        let workers = self.workers.len().max(1) as u64;
+        let (rate, burst) = (u64::from(self.config.icmp.rate), u64::from(self.config.icmp.burst));
+        IcmpLimits { rate: rate.div_ceil(workers), burst: burst.div_ceil(workers) }
+    }
+}
