@@ -1,8 +1,10 @@
 //! The control side of mexfwd: what is configured, and how it is changed.
 
+pub mod ask;
 pub mod command;
 pub mod config;
 pub mod nd;
 pub mod program;
 pub mod rib;
+pub mod replay;
 pub mod router;

@@ -1,0 +1,182 @@
+//! What an operator can ask of a running router, and the answers: the seam between the loop that owns the
+//! [`Router`] and everything that talks to people. No socket, no HTTP.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use dataplane::buffer::PacketBuf;
+use serde_json::{Value, json};
+
+use crate::command::Command;
+use crate::router::{Buffers, Router};
+
+/// What `show` can be asked for by any router; a running daemon adds [`WORKERS`].
+pub const TOPICS: [&str; 8] = ["ports", "routes", "fib", "neighbors", "mex", "counters", "drops", "version"];
+/// The topic that only the loop around the workers can answer.
+pub const WORKERS: &str = "workers";
+
+/// A question or an order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ask {
+    /// The state of one thing: a name of [`TOPICS`], or [`WORKERS`].
+    Show(String),
+    /// What a destination gets.
+    Lookup {
+        /// The destination.
+        address: Ipv6Addr,
+        /// The VRF to look it up in.
+        vrf: String,
+    },
+    /// A change; the answer is an empty object.
+    Change(Command),
+}
+
+/// Whose fault it is that there is no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AskErrorKind {
+    /// What was asked cannot be: exit status 2.
+    BadInput,
+    /// It could have been, and failed: exit status 1.
+    Failed,
+}
+
+/// Why there is no answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AskError {
+    /// Whose fault it is.
+    pub kind: AskErrorKind,
+    /// One line for the operator.
+    pub message: String,
+}
+
+impl AskError {
+    /// An error of the one who asks.
+    pub fn bad_input(message: impl Into<String>) -> AskError {
+        AskError { kind: AskErrorKind::BadInput, message: message.into() }
+    }
+
+    /// An error of this side.
+    pub fn failed(message: impl Into<String>) -> AskError {
+        AskError { kind: AskErrorKind::Failed, message: message.into() }
+    }
+}
+
+impl fmt::Display for AskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for AskError {}
+
+/// The answer, as JSON.
+pub type Answer = Result<Value, AskError>;
+
+/// Asks a router. `now_ns` is the clock that the router lives by.
+///
+/// # Errors
+/// [`AskErrorKind::BadInput`] for what does not exist or cannot be; nothing has changed then.
+pub fn answer<B: PacketBuf>(
+    router: &mut Router<B>,
+    ask: Ask,
+    buffers: &mut impl Buffers<B>,
+    now_ns: u64,
+) -> Answer {
+    match ask {
+        Ask::Show(topic) => show(router, &topic, now_ns),
+        Ask::Lookup { address, vrf } => router
+            .lookup(address, &vrf)
+            .ok_or_else(|| AskError::bad_input(format!("there is no VRF \"{vrf}\"; {}", vrfs(router)))),
+        Ask::Change(command) => router
+            .change(&command, buffers, now_ns)
+            .map(|()| json!({}))
+            .map_err(|error| AskError::bad_input(error.to_string())),
+    }
+}
+
+fn show<B: PacketBuf>(router: &Router<B>, topic: &str, now_ns: u64) -> Answer {
+    Ok(match topic {
+        "ports" => router.show_ports(),
+        "routes" => router.show_routes(),
+        "fib" => router.show_fib(),
+        "neighbors" => router.show_neighbors(now_ns),
+        "mex" => router.show_mex(),
+        "counters" => router.show_counters(),
+        "drops" => router.show_drops(),
+        "version" => version(),
+        _ => {
+            let topics = TOPICS.join(", ");
+            return Err(AskError::bad_input(format!("nothing is called \"{topic}\"; there are {topics}, {WORKERS}")));
+        }
+    })
+}
+
+/// What this program is made of.
+pub fn version() -> Value {
+    json!({ "mexfwd": env!("CARGO_PKG_VERSION"), "dpdk": dpdk::Eal::version() })
+}
+
+fn vrfs<B>(router: &Router<B>) -> String {
+    let names: Vec<_> = router.rib().vrfs().iter().map(|vrf| format!("\"{vrf}\"")).collect();
+    format!("there are {}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use dataplane::buffer::HeapBuf;
+
+    use super::*;
+    use crate::command::Command;
+    use crate::router::Mode;
+
+    struct Heap;
+
+    impl Buffers<HeapBuf> for Heap {
+        fn make(&mut self, frame: &[u8]) -> Option<HeapBuf> {
+            Some(HeapBuf::new(frame, 0))
+        }
+    }
+
+    fn router() -> Router<HeapBuf> {
+        let text = "[[port]]\nname = \"a\"\naddress = [\"2001:db8::1/64\"]\n";
+        let (config, _) = crate::config::parse("a.toml", text).unwrap();
+        let mac = dataplane::wire::ethernet::Mac([2, 0, 0, 0, 0, 1]);
+        Router::new(config, &[mac], Arc::default(), vec![Arc::default()], Mode::REPLAY, &mut Heap, 0).unwrap()
+    }
+
+    #[test]
+    fn every_topic_has_an_answer_and_no_other_word_has() {
+        let mut router = router();
+        for topic in TOPICS {
+            let shown = answer(&mut router, Ask::Show(topic.to_owned()), &mut Heap, 0);
+            assert!(shown.is_ok_and(|value| value.is_array() || value.is_object()), "{topic}");
+        }
+        let refused = answer(&mut router, Ask::Show("port".to_owned()), &mut Heap, 0).unwrap_err();
+        assert_eq!(refused.kind, AskErrorKind::BadInput);
+        assert!(refused.message.contains("ports") && refused.message.contains("workers"), "{refused}");
+    }
+
+    #[test]
+    fn a_change_is_seen_by_the_next_question() {
+        let mut router = router();
+        let ask = |router: &mut Router<HeapBuf>| {
+            let address = Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 1);
+            answer(router, Ask::Lookup { address, vrf: "default".to_owned() }, &mut Heap, 0).unwrap()
+        };
+        assert_eq!(ask(&mut router)["result"], "no-route");
+        let change = Command::parse(&["route", "add", "blackhole", "3fff::/20"]).unwrap();
+        assert!(answer(&mut router, Ask::Change(change.clone()), &mut Heap, 0).is_ok());
+        assert_eq!(ask(&mut router)["result"], "blackhole");
+        let again = answer(&mut router, Ask::Change(change), &mut Heap, 0).unwrap_err();
+        assert_eq!(again.kind, AskErrorKind::BadInput);
+    }
+
+    #[test]
+    fn an_unknown_vrf_is_named_with_those_that_exist() {
+        let ask = Ask::Lookup { address: Ipv6Addr::LOCALHOST, vrf: "red".to_owned() };
+        let refused = answer(&mut router(), ask, &mut Heap, 0).unwrap_err();
+        assert!(refused.message.contains("\"red\"") && refused.message.contains("\"default\""), "{refused}");
+    }
+}

@@ -1,0 +1,228 @@
+//! Captures: pcap and pcapng in, classic pcap with microseconds out.
+
+use std::fmt;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+use std::time::Duration;
+
+use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
+use pcap_file::{DataLink, TsResolution};
+use pcap_parser::pcapng::Block;
+use pcap_parser::traits::PcapNGPacketBlock;
+use pcap_parser::{Linktype, PcapBlockOwned, PcapError, PcapHeader as ReadHeader, create_reader};
+
+/// Octets of one capture file, at most: it is read into memory.
+pub const MAX_CAPTURE_BYTES: u64 = 4 << 30;
+/// Octets of one frame, at most: more than any link carries.
+pub const MAX_FRAME_LEN: usize = 65_535;
+const NS_PER_SECOND: u128 = 1_000_000_000;
+
+/// A frame of a capture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Since the epoch, ns.
+    pub timestamp_ns: u64,
+    /// From the Ethernet header on.
+    pub octets: Vec<u8>,
+}
+
+/// What is wrong with a capture, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureError(String);
+
+impl fmt::Display for CaptureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CaptureError {}
+
+/// What a block of the file means.
+enum Item {
+    Frame(Frame),
+    Nothing,
+}
+
+/// What has been said about the interfaces so far.
+#[derive(Default)]
+struct Interfaces {
+    /// Units a second and offset in seconds, of each pcapng interface; of classic pcap one.
+    clocks: Vec<(u64, i64)>,
+}
+
+/// Reads a whole capture.
+///
+/// # Errors
+/// It cannot be read, is no capture, is not of Ethernet frames, or ends in the middle; a frame was not captured whole.
+pub fn read(path: &Path) -> Result<Vec<Frame>, CaptureError> {
+    let name = path.display();
+    let fail = |what: String| CaptureError(format!("{name}: {what}"));
+    let size = std::fs::metadata(path).map_err(|e| fail(format!("cannot be read: {e}")))?.len();
+    if size > MAX_CAPTURE_BYTES {
+        return Err(fail(format!("is too large; at most {MAX_CAPTURE_BYTES} octets are possible")));
+    }
+    let octets = std::fs::read(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
+    parse(&octets).map_err(fail)
+}
+
+/// Reads a capture from its octets.
+///
+/// # Errors
+/// As [`read`], without the name of the file.
+pub fn parse(octets: &[u8]) -> Result<Vec<Frame>, String> {
+    // The whole file fits the reader's buffer, so that a block is never too large for it.
+    let mut reader = create_reader(octets.len().max(64) + 64, octets).map_err(|e| match e {
+        PcapError::Eof | PcapError::Incomplete(_) | PcapError::UnexpectedEof => {
+            "is no capture: it ends before its first header does".to_owned()
+        }
+        _ => "is no capture: neither pcap nor pcapng".to_owned(),
+    })?;
+    let mut interfaces = Interfaces::default();
+    let mut frames = Vec::new();
+    let mut is_refilled = false;
+    loop {
+        let consumed = match reader.next() {
+            Ok((consumed, block)) => {
+                is_refilled = false;
+                if let Item::Frame(frame) = interpret(&block, &mut interfaces, frames.len() + 1)? {
+                    frames.push(frame);
+                }
+                consumed
+            }
+            Err(PcapError::Eof) => return Ok(frames),
+            Err(PcapError::Incomplete(_)) if !is_refilled => {
+                is_refilled = true;
+                let _ = reader.refill();
+                continue;
+            }
+            Err(PcapError::Incomplete(_) | PcapError::UnexpectedEof | PcapError::BufferTooSmall) => {
+                return Err(format!("is truncated: it ends in the middle of packet {}", frames.len() + 1));
+            }
+            Err(_) => return Err(format!("is damaged at packet {}", frames.len() + 1)),
+        };
+        reader.consume(consumed);
+    }
+}
+
+fn check_link(link: Linktype) -> Result<(), String> {
+    if link == Linktype::ETHERNET {
+        return Ok(());
+    }
+    Err(format!("has link type {}; only Ethernet (1) can be replayed", link.0))
+}
+
+fn whole(number: usize, captured: u32, original: u32, octets: &[u8]) -> Result<Vec<u8>, String> {
+    if captured < original {
+        return Err(format!(
+            "packet {number} is cut: {captured} of {original} octets were captured; capture with a larger snap length"
+        ));
+    }
+    let octets = octets.get(..captured as usize).unwrap_or(octets);
+    if octets.len() > MAX_FRAME_LEN {
+        return Err(format!("packet {number} has {} octets; at most {MAX_FRAME_LEN} are possible", octets.len()));
+    }
+    Ok(octets.to_vec())
+}
+
+fn interpret(block: &PcapBlockOwned<'_>, interfaces: &mut Interfaces, number: usize) -> Result<Item, String> {
+    match block {
+        PcapBlockOwned::LegacyHeader(header) => {
+            check_link(header.network)?;
+            interfaces.clocks = vec![(units_per_second(header), 0)];
+            Ok(Item::Nothing)
+        }
+        PcapBlockOwned::Legacy(packet) => {
+            let (units, _) = interfaces.clocks.first().copied().unwrap_or((1_000_000, 0));
+            let ticks = u128::from(packet.ts_sec) * u128::from(units) + u128::from(packet.ts_usec);
+            let octets = whole(number, packet.caplen, packet.origlen, packet.data)?;
+            Ok(Item::Frame(Frame { timestamp_ns: nanoseconds(ticks, units, 0), octets }))
+        }
+        PcapBlockOwned::NG(Block::SectionHeader(_)) => {
+            interfaces.clocks.clear();
+            Ok(Item::Nothing)
+        }
+        PcapBlockOwned::NG(Block::InterfaceDescription(description)) => {
+            check_link(description.linktype)?;
+            let units = description.ts_resolution().unwrap_or(1_000_000).max(1);
+            interfaces.clocks.push((units, description.ts_offset()));
+            Ok(Item::Nothing)
+        }
+        PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
+            let clock = interfaces.clocks.get(packet.if_id as usize);
+            let Some((units, offset_s)) = clock.copied() else {
+                return Err(format!("packet {number} names interface {}, which is not described", packet.if_id));
+            };
+            let ticks = u128::from(packet.ts_high) << 32 | u128::from(packet.ts_low);
+            let octets = whole(number, packet.caplen, packet.origlen, packet.packet_data())?;
+            Ok(Item::Frame(Frame { timestamp_ns: nanoseconds(ticks, units, offset_s), octets }))
+        }
+        PcapBlockOwned::NG(Block::SimplePacket(packet)) => {
+            let octets = packet.packet_data();
+            let octets = whole(number, octets.len() as u32, packet.origlen, octets)?;
+            Ok(Item::Frame(Frame { timestamp_ns: 0, octets }))
+        }
+        PcapBlockOwned::NG(_) => Ok(Item::Nothing),
+    }
+}
+
+fn units_per_second(header: &ReadHeader) -> u64 {
+    if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 }
+}
+
+fn nanoseconds(ticks: u128, units: u64, offset_s: i64) -> u64 {
+    let ns = ticks * NS_PER_SECOND / u128::from(units);
+    let offset_ns = u128::from(offset_s.unsigned_abs()) * NS_PER_SECOND;
+    let shifted = if offset_s < 0 { ns.saturating_sub(offset_ns) } else { ns + offset_ns };
+    u64::try_from(shifted).unwrap_or(u64::MAX)
+}
+
+/// A capture being written: there, and valid, from the moment it is made.
+#[derive(Debug)]
+pub struct Writer {
+    name: String,
+    pcap: PcapWriter<BufWriter<File>>,
+}
+
+impl Writer {
+    /// Creates the file, or empties it.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn create(path: &Path) -> Result<Writer, CaptureError> {
+        let name = path.display().to_string();
+        let fail = |e: String| CaptureError(format!("{name}: cannot be written: {e}"));
+        let file = File::create(path).map_err(|e| fail(e.to_string()))?;
+        let header = PcapHeader {
+            datalink: DataLink::ETHERNET,
+            ts_resolution: TsResolution::MicroSecond,
+            snaplen: MAX_FRAME_LEN as u32,
+            endianness: pcap_file::Endianness::Little,
+            ..PcapHeader::default()
+        };
+        let pcap =
+            PcapWriter::with_header(BufWriter::new(file), header).map_err(|e| fail(e.to_string()))?;
+        Ok(Writer { name: name.clone(), pcap })
+    }
+
+    /// Adds a frame.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&mut self, timestamp_ns: u64, octets: &[u8]) -> Result<(), CaptureError> {
+        let packet = PcapPacket::new(Duration::from_nanos(timestamp_ns), octets.len() as u32, octets);
+        let written = self.pcap.write_packet(&packet);
+        written.map(drop).map_err(|e| CaptureError(format!("{}: cannot be written: {e}", self.name)))
+    }
+
+    /// Writes what is still in memory.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn finish(self) -> Result<(), CaptureError> {
+        use std::io::Write as _;
+        let mut file = self.pcap.into_writer();
+        file.flush().map_err(|e| CaptureError(format!("{}: cannot be written: {e}", self.name)))
+    }
+}
