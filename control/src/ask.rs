@@ -106,7 +106,9 @@ fn show<B: PacketBuf>(router: &Router<B>, topic: &str, now_ns: u64) -> Answer {
         "version" => version(),
         _ => {
             let topics = TOPICS.join(", ");
-            return Err(AskError::bad_input(format!("nothing is called \"{topic}\"; there are {topics}, {WORKERS}")));
+            return Err(AskError::bad_input(format!(
+                "nothing is called \"{topic}\"; there are {topics}, {WORKERS}"
+            )));
         }
     })
 }

@@ -5,6 +5,6 @@ pub mod command;
 pub mod config;
 pub mod nd;
 pub mod program;
-pub mod rib;
 pub mod replay;
+pub mod rib;
 pub mod router;
