@@ -122,7 +122,9 @@ impl Compiler<'_> {
             return None;
         }
         match vias {
-            [Via { address: None, port, .. }] if self.port_is_up(*port) => self.id(prefix, NextHop::OnLink(*port)),
+            [Via { address: None, port, .. }] if self.port_is_up(*port) => {
+                self.id(prefix, NextHop::OnLink(*port))
+            }
             [via] => {
                 let adjacency = self.adjacency(prefix, *via)?;
                 self.id(prefix, NextHop::Adjacency(adjacency))
@@ -176,7 +178,8 @@ impl Compiler<'_> {
         let mut own = BTreeMap::new();
         let ports = (0u16..).map(PortId).zip(input.ports).filter(|(_, port)| port.vrf == vrf);
         for (port_id, port) in ports.clone() {
-            for &(address, len) in port.addresses.iter().filter(|(address, _)| !ipv6::is_link_local(*address)) {
+            for &(address, len) in port.addresses.iter().filter(|(address, _)| !ipv6::is_link_local(*address))
+            {
                 let subnet = Prefix6::new(address, len);
                 let connected = [Via { port: port_id, address: None, weight: 1 }];
                 if len < 128
@@ -193,7 +196,8 @@ impl Compiler<'_> {
             }
         }
         for (_, port) in ports {
-            for &(address, len) in port.addresses.iter().filter(|(address, _)| !ipv6::is_link_local(*address)) {
+            for &(address, len) in port.addresses.iter().filter(|(address, _)| !ipv6::is_link_local(*address))
+            {
                 let prefix = Prefix6::new(address, 128);
                 let Some(id) = self.id(prefix, NextHop::Local) else { continue };
                 own.insert(prefix, id);
@@ -210,11 +214,13 @@ impl Compiler<'_> {
     fn on_link_neighbors(&self, vrf: VrfId, routes: &Entries) -> Vec<(PortId, u128)> {
         let is_on_link = |(port, address): &(PortId, u128)| {
             self.input.ports.get(port.index()).is_some_and(|port| {
-                port.vrf == vrf && port.addresses.iter().any(|(own, len)| Prefix6::new(*own, *len).contains(*address))
+                port.vrf == vrf
+                    && port.addresses.iter().any(|(own, len)| Prefix6::new(*own, *len).contains(*address))
             })
         };
-        let has_route =
-            |address: u128| routes.binary_search_by_key(&Prefix6::new(address, 128), |(prefix, _)| *prefix).is_ok();
+        let has_route = |address: u128| {
+            routes.binary_search_by_key(&Prefix6::new(address, 128), |(prefix, _)| *prefix).is_ok()
+        };
         let mut neighbors: Vec<_> = self
             .adjacencies
             .resolved()
@@ -232,7 +238,9 @@ impl Compiler<'_> {
         match next_hop {
             NextHop::OnLink(on) => on == port,
             NextHop::Adjacency(adjacency) => is_there(adjacency),
-            NextHop::Group(group) => self.next_hops.members(group).iter().all(|(member, _)| is_there(*member)),
+            NextHop::Group(group) => {
+                self.next_hops.members(group).iter().all(|(member, _)| is_there(*member))
+            }
             _ => false,
         }
     }
@@ -242,7 +250,8 @@ impl Compiler<'_> {
     fn wrap_site(&mut self, site: u16, routed: &RoutedSite, entries: &mut Entries) {
         for prefix in &routed.prefixes {
             if entries.binary_search_by_key(prefix, |(prefix, _)| *prefix).is_err() {
-                let covering = entries.iter().rev().find(|(outer, _)| outer.covers(*prefix)).map(|(_, id)| *id);
+                let covering =
+                    entries.iter().rev().find(|(outer, _)| outer.covers(*prefix)).map(|(_, id)| *id);
                 let toward_inside =
                     covering.filter(|id| self.leaves_by(self.next_hops.entry(*id), routed.inside));
                 let on_link = [Via { port: routed.inside, address: None, weight: 1 }];
@@ -258,7 +267,9 @@ impl Compiler<'_> {
                     let wrapped = self.next_hops.id(NextHop::Site { site, via: *id });
                     match wrapped {
                         Some(wrapped) => *id = wrapped,
-                        None => self.problems.push(format!("{inner}: not programmed: the table of next hops is full")),
+                        None => self
+                            .problems
+                            .push(format!("{inner}: not programmed: the table of next hops is full")),
                     }
                 }
             }
@@ -273,8 +284,10 @@ fn merge(entries: &mut Entries, more: BTreeMap<Prefix6, NextHopId>) {
             entries[found].1 = *id;
         }
     }
-    let mut new: Vec<_> =
-        more.into_iter().filter(|(p, _)| entries.binary_search_by_key(p, |(prefix, _)| *prefix).is_err()).collect();
+    let mut new: Vec<_> = more
+        .into_iter()
+        .filter(|(p, _)| entries.binary_search_by_key(p, |(prefix, _)| *prefix).is_err())
+        .collect();
     entries.append(&mut new);
     entries.sort_unstable_by_key(|(prefix, _)| *prefix);
 }

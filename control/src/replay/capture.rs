@@ -121,7 +121,10 @@ fn whole(number: usize, captured: u32, original: u32, octets: &[u8]) -> Result<V
     }
     let octets = octets.get(..captured as usize).unwrap_or(octets);
     if octets.len() > MAX_FRAME_LEN {
-        return Err(format!("packet {number} has {} octets; at most {MAX_FRAME_LEN} are possible", octets.len()));
+        return Err(format!(
+            "packet {number} has {} octets; at most {MAX_FRAME_LEN} are possible",
+            octets.len()
+        ));
     }
     Ok(octets.to_vec())
 }
@@ -152,7 +155,10 @@ fn interpret(block: &PcapBlockOwned<'_>, interfaces: &mut Interfaces, number: us
         PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
             let clock = interfaces.clocks.get(packet.if_id as usize);
             let Some((units, offset_s)) = clock.copied() else {
-                return Err(format!("packet {number} names interface {}, which is not described", packet.if_id));
+                return Err(format!(
+                    "packet {number} names interface {}, which is not described",
+                    packet.if_id
+                ));
             };
             let ticks = u128::from(packet.ts_high) << 32 | u128::from(packet.ts_low);
             let octets = whole(number, packet.caplen, packet.origlen, packet.packet_data())?;
@@ -201,8 +207,7 @@ impl Writer {
             endianness: pcap_file::Endianness::Little,
             ..PcapHeader::default()
         };
-        let pcap =
-            PcapWriter::with_header(BufWriter::new(file), header).map_err(|e| fail(e.to_string()))?;
+        let pcap = PcapWriter::with_header(BufWriter::new(file), header).map_err(|e| fail(e.to_string()))?;
         Ok(Writer { name: name.clone(), pcap })
     }
 

@@ -37,6 +37,10 @@ impl Buffers<HeapBuf> for HeapBuffers {
     fn follow(&mut self, cause: &HeapBuf) {
         self.cause = cause.cause;
     }
+
+    fn resume(&mut self, held: &mut HeapBuf) {
+        held.cause = self.cause;
+    }
 }
 
 /// A frame sent in this burst.
@@ -162,7 +166,7 @@ impl Engine {
         sent.sort_by_key(|sent| sent.cause);
         for Sent { cause, port, frame } in sent {
             let found = self.timestamps.binary_search_by_key(&cause, |(number, _)| *number);
-            // A cause of an earlier burst is one that waited: what lets it go now is the last packet.
+            // What a timer or command before the burst caused has the time of the packet that it came before.
             let timestamp_ns =
                 found.ok().and_then(|index| self.timestamps.get(index)).map_or(self.now_ns, |(_, at)| *at);
             if let Some(Some(writer)) = self.writers.get_mut(port.index()) {

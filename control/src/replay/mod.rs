@@ -8,6 +8,7 @@ mod summary;
 use std::fmt;
 use std::path::PathBuf;
 
+use dataplane::wire::{ethernet, icmpv6, ipv6};
 use serde_json::Value;
 
 use crate::command::{self, Command};
@@ -112,7 +113,11 @@ fn read_inputs(options: &Options, config: &Config) -> Result<Vec<Input>, ReplayE
     for (name, path) in &options.inputs {
         let port = config.ports.iter().position(|port| port.name == *name);
         let port = port.ok_or_else(|| {
-            ReplayError::Input(format!("--in {name}={}: {}", path.display(), config::unknown_port(&config.ports, name)))
+            ReplayError::Input(format!(
+                "--in {name}={}: {}",
+                path.display(),
+                config::unknown_port(&config.ports, name)
+            ))
         })?;
         let frames = capture::read(path).map_err(|e| ReplayError::Input(e.to_string()))?;
         inputs.extend(frames.into_iter().map(|frame| Input {
@@ -123,6 +128,14 @@ fn read_inputs(options: &Options, config: &Config) -> Result<Vec<Input>, ReplayE
     }
     inputs.sort_by_key(|input| input.timestamp_ns);
     Ok(inputs)
+}
+
+/// True for packets that change what control knows: they go through alone, so that the size of bursts makes no
+/// difference to what the packets around them meet.
+fn is_neighbor_discovery(frame: &[u8]) -> bool {
+    let packet = frame.get(ethernet::LEN..).unwrap_or_default();
+    let is_icmpv6 = ipv6::Header::of(packet).is_some_and(|h| h.next_header() == ipv6::protocol::ICMPV6);
+    is_icmpv6 && packet.get(ipv6::LEN).is_some_and(|kind| icmpv6::NEIGHBOR_DISCOVERY.contains(kind))
 }
 
 fn replay(
@@ -145,8 +158,12 @@ fn replay(
             engine.tick(number, input.timestamp_ns);
             engine.flush().map_err(failed)?;
         }
+        let is_discovery = is_neighbor_discovery(&input.octets);
+        if is_discovery {
+            engine.flush().map_err(failed)?;
+        }
         engine.push(number, input);
-        if engine.waiting() >= burst {
+        if is_discovery || engine.waiting() >= burst {
             engine.flush().map_err(failed)?;
         }
     }

@@ -33,7 +33,12 @@ fn refuse<T>(why: impl Into<String>) -> Result<T, ChangeError> {
 
 impl<B: PacketBuf> Router<B> {
     /// Brings the configured state up, links included.
-    pub(super) fn set_up(&mut self, macs: &[Mac], buffers: &mut impl Buffers<B>, now_ns: u64) -> Result<(), String> {
+    pub(super) fn set_up(
+        &mut self,
+        macs: &[Mac],
+        buffers: &mut impl Buffers<B>,
+        now_ns: u64,
+    ) -> Result<(), String> {
         for (index, port) in self.config.ports.clone().iter().enumerate() {
             let vrf = self.rib.vrf(&port.vrf)?;
             self.ports.push(RouterPort {
@@ -74,7 +79,8 @@ impl<B: PacketBuf> Router<B> {
             let (IpAddr::V6(address), Some(port)) = (neighbor.address, self.port_id(&neighbor.port)) else {
                 continue;
             };
-            if let Err(why) = self.neighbors.add_static(port.0, address.to_bits(), Mac(neighbor.mac), now_ns) {
+            if let Err(why) = self.neighbors.add_static(port.0, address.to_bits(), Mac(neighbor.mac), now_ns)
+            {
                 return Err(format!("neighbor {address} on port \"{}\": {}", neighbor.port, refusal(why)));
             }
         }
@@ -101,10 +107,16 @@ impl<B: PacketBuf> Router<B> {
         now_ns: u64,
     ) -> Result<(), ChangeError> {
         let fixed = |config: &Config| -> Vec<_> {
-            config.ports.iter().map(|p| (p.name.clone(), p.device.clone(), p.vrf.clone(), p.mac, p.queues)).collect()
+            config
+                .ports
+                .iter()
+                .map(|p| (p.name.clone(), p.device.clone(), p.vrf.clone(), p.mac, p.queues))
+                .collect()
         };
         if fixed(&config) != fixed(&self.config) || config.dpdk != self.config.dpdk {
-            return refuse("ports (name, device, queues, vrf, mac) and [dpdk] cannot change while running; restart for that");
+            return refuse(
+                "ports (name, device, queues, vrf, mac) and [dpdk] cannot change while running; restart for that",
+            );
         }
         let before = std::mem::replace(&mut self.config, config);
         for neighbor in before.neighbors {
@@ -220,7 +232,8 @@ impl<B: PacketBuf> Router<B> {
     fn resolve(&self, route: &RouteSpec) -> Result<(Prefix6, Action), ChangeError> {
         let route = route.resolve(&self.config.ports).map_err(ChangeError)?;
         let resolved = rib::resolve(&route, |name| self.port_id(name)).map_err(ChangeError)?;
-        resolved.ok_or_else(|| ChangeError(format!("{}: IPv4 is not forwarded by this version", route.prefix)))
+        resolved
+            .ok_or_else(|| ChangeError(format!("{}: IPv4 is not forwarded by this version", route.prefix)))
     }
 
     fn put_route(&mut self, route: &RouteSpec, is_new: bool, now_ns: u64) -> Result<(), ChangeError> {
@@ -296,9 +309,13 @@ fn addresses6(addresses: &[(IpAddr, u8)]) -> Vec<(u128, u8)> {
 
 fn refusal(why: nd::Why) -> &'static str {
     match why {
-        nd::Why::BadAddress => "no neighbor can have this address: it is one of this node's own, a group, or no address",
+        nd::Why::BadAddress => {
+            "no neighbor can have this address: it is one of this node's own, a group, or no address"
+        }
         nd::Why::TableFull => "the port has as many neighbors as it can have",
         nd::Why::NoPort => "there is no such port",
-        nd::Why::Unreachable | nd::Why::QueueFull | nd::Why::LinkDown | nd::Why::Removed => "not possible now",
+        nd::Why::Unreachable | nd::Why::QueueFull | nd::Why::LinkDown | nd::Why::Removed => {
+            "not possible now"
+        }
     }
 }

@@ -33,6 +33,11 @@ pub trait Buffers<B> {
     fn follow(&mut self, cause: &B) {
         let _ = cause;
     }
+
+    /// A packet that waited goes on, in answer to the same cause.
+    fn resume(&mut self, held: &mut B) {
+        let _ = held;
+    }
 }
 
 /// One port, as control knows it.
@@ -155,7 +160,8 @@ impl<B: dataplane::buffer::PacketBuf> Router<B> {
         buffers: &mut impl Buffers<B>,
         now_ns: u64,
     ) -> Result<Router<B>, String> {
-        let settings = nd::Settings { seed: mode.seed, dup_addr_detect_transmits: u8::from(mode.detects_duplicates) };
+        let settings =
+            nd::Settings { seed: mode.seed, dup_addr_detect_transmits: u8::from(mode.detects_duplicates) };
         let workers = rings
             .into_iter()
             .map(|rings| WorkerLink { rings, updates: VecDeque::new(), injects: VecDeque::new() })

@@ -94,7 +94,10 @@ impl<B: PacketBuf> Router<B> {
                     self.learn(PortId(port), address, Neighbor { mac: None, has_failed });
                 }
                 Action::Removed { port, address } => self.learn(PortId(port), address, Neighbor::default()),
-                Action::Release { port, address, packet } => self.release(PortId(port), address, packet),
+                Action::Release { port, address, mut packet } => {
+                    buffers.resume(&mut packet.buffer);
+                    self.release(PortId(port), address, packet);
+                }
                 Action::Fail { packet, why, .. } => {
                     let reason = match why {
                         nd::Why::QueueFull | nd::Why::TableFull => Drop::NeighborQueueFull,
@@ -103,7 +106,8 @@ impl<B: PacketBuf> Router<B> {
                             Drop::NeighborUnresolved
                         }
                     };
-                    let Held { buffer, meta, worker } = packet;
+                    let Held { mut buffer, meta, worker } = packet;
+                    buffers.resume(&mut buffer);
                     self.inject(worker, Inject { buffer, meta, resume: Resume::Fail(reason) });
                 }
                 Action::Duplicate { port, address } => {

@@ -8,10 +8,10 @@ use dataplane::table::{PeerRef, Port};
 use dataplane::update::{Inject, Update};
 
 use super::{Router, RouterPort};
+use crate::config::Trigger;
 use crate::program::adjacencies::PortFacts;
 use crate::program::compile::{self, RoutedPort};
 use crate::program::policy;
-use crate::config::Trigger;
 
 impl<B> Router<B> {
     /// Puts what has changed on the rings; what does not fit stays for [`Router::push`].
@@ -66,8 +66,11 @@ impl<B> Router<B> {
         let waiting: hashbrown::HashSet<_> =
             self.neighbors.neighbors(0).map(|n| (PortId(n.port), n.address)).collect();
         let adjacencies = &self.adjacencies;
-        let keep: hashbrown::HashSet<_> =
-            adjacencies.ids().filter(|(_, port, address)| waiting.contains(&(*port, *address))).map(|(id, ..)| id).collect();
+        let keep: hashbrown::HashSet<_> = adjacencies
+            .ids()
+            .filter(|(_, port, address)| waiting.contains(&(*port, *address)))
+            .map(|(id, ..)| id)
+            .collect();
         self.adjacencies.collect(|id| used.contains(&id) || keep.contains(&id));
     }
 

@@ -1,0 +1,3 @@
+//! mexfwd.
+
+fn main() {}
