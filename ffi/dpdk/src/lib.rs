@@ -50,7 +50,7 @@
 //! | `net_ring` | as set | no | no | on record only | up to 16 | no |
 //! | `net_null` | always up | on record only | on record only | always | any | no |
 //! | `net_vhost`, `net_memif` | the peer's presence | no | no | always | `queues=N`; any | no |
-//! | `net_virtio_user` | the peer's presence | up to 9698 | sets | no | `queues=N` | no |
+//! | `net_virtio_user` | the peer's presence | up to 9698 | no | with several queues | `queues=N` | no |
 //!
 //! - The drivers of kernel interfaces do not notice a lost carrier, an interface that is set down, or one that is
 //!   deleted: who wants to know watches the kernel's interface [`DeviceInfo::interface_index`] for it. Packets for

@@ -140,7 +140,7 @@ fn threads_have_caches_of_their_own() {
     let registration = eal.register_thread().unwrap();
     assert_eq!(eal.register_thread().unwrap_err(), Error::ThreadRegistered);
     drop(registration);
-    let workers: Vec<_> = (0..4)
+    let workers: Vec<_> = (0..3)
         .map(|_| {
             let (eal, pool) = (eal.clone(), pool.clone());
             std::thread::spawn(move || {
