@@ -54,6 +54,15 @@ impl Flags {
     /// Its source is link-local: not to be forwarded.
     pub const LINK_LOCAL_SOURCE: Flags = Flags(4);
 
+    /// What it quotes has been looked at (`mex-quote`).
+    pub const QUOTE_SEEN: Flags = Flags(8);
+
+    /// These and those of `other`.
+    #[must_use]
+    pub const fn and(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+
     /// True when any of `other` is set.
     pub const fn has(self, other: Flags) -> bool {
         self.0 & other.0 != 0

@@ -62,11 +62,13 @@ pub struct MexCounters {
     pub restored: Counter,
     /// Packets that the site's edge refused.
     pub verify_failed: Counter,
+    /// ICMPv6 errors whose quote was translated for a host that knows nothing of MEX.
+    pub quotes_restored: Counter,
 }
 
 impl MexCounters {
     /// Names and values, in a fixed order.
-    pub fn values(&self) -> [(&'static str, u64); 11] {
+    pub fn values(&self) -> [(&'static str, u64); 12] {
         [
             ("examined", self.examined.value()),
             ("exchanged", self.exchanged.value()),
@@ -79,6 +81,7 @@ impl MexCounters {
             ("not-inserted", self.not_inserted.value()),
             ("restored", self.restored.value()),
             ("verify-failed", self.verify_failed.value()),
+            ("quotes-restored", self.quotes_restored.value()),
         ]
     }
 }

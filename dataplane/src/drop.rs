@@ -55,6 +55,8 @@ macro_rules! reply {
 }
 
 drops! {
+    /// The device gave the frame in several buffers: longer than one holds.
+    MultiSegment "multi-segment" "implementation limit";
     /// The frame is shorter than an Ethernet header.
     EthernetShort "ethernet-short" "IEEE 802.3";
     /// The frame is for another station.

@@ -23,7 +23,7 @@ use crate::node::lookup::LookupBatch;
 use crate::node::output::TransmitQueue;
 use crate::node::{
     consume, control, discard, ethernet_input, icmp_error, ip6_input, local, lookup, mex, mex_commit,
-    mex_peer, mex_site, next_hop, output, resolve, rewrite,
+    mex_peer, mex_quote, mex_site, next_hop, output, resolve, rewrite,
 };
 use crate::table::Tables;
 use crate::update::Rings;
@@ -71,6 +71,8 @@ graph! {
     NextHop       "next-hop"       next_hop::Next::EDGES;
     /// Makes the changes that MEX decided on.
     MexCommit     "mex-commit"     mex_commit::Next::EDGES;
+    /// Errors toward hosts that know nothing of MEX.
+    MexQuote      "mex-quote"      mex_quote::Next::EDGES;
     /// Hop limit, MTU, Ethernet header.
     Rewrite       "rewrite"        rewrite::Next::EDGES;
     /// For this node.
@@ -130,6 +132,7 @@ pub fn run<B: PacketBuf>(engine: &mut Engine<B>, burst: &mut Burst<B>) {
             NodeId::Mex => mex::process(tables, counters, &mut limits.mex, batch, burst),
             NodeId::NextHop => next_hop::process(tables, burst),
             NodeId::MexCommit => mex_commit::process(tables, counters, burst),
+            NodeId::MexQuote => mex_quote::process(tables, counters, burst),
             NodeId::Rewrite => rewrite::process(tables, counters, burst),
             NodeId::Local => local::process(tables, counters, burst),
             NodeId::Output => output::process(tables, transmit, burst),

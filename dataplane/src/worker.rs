@@ -53,11 +53,21 @@ impl<B: PacketBuf> Arrivals<'_, B> {
     pub fn push_at(&mut self, port: PortId, frame: B, arrival_ns: u64) -> Result<(), B> {
         let octets = frame.bytes().len() as u64;
         self.burst.push(NodeId::EthernetInput, frame, Meta::received(port, arrival_ns))?;
+        self.count(port, octets);
+        Ok(())
+    }
+
+    /// Counts a frame of so many octets that `port` received and that cannot enter the graph; the caller frees it.
+    pub fn refuse(&mut self, port: PortId, octets: u64, reason: Drop) {
+        self.count(port, octets);
+        self.engine.rings.counters.drop_packet(reason);
+    }
+
+    fn count(&self, port: PortId, octets: u64) {
         if let Some(counters) = self.engine.rings.counters.port(port) {
             counters.rx_packets.add(1);
             counters.rx_octets.add(octets);
         }
-        Ok(())
     }
 }
 

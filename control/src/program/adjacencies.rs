@@ -38,6 +38,8 @@ pub struct PortFacts {
     pub mtu: u16,
     /// Has an egress filter.
     pub is_filtered: bool,
+    /// The inside of a correspondent's edge.
+    pub is_mex_inside: bool,
     /// Administratively up, with a link.
     pub is_up: bool,
 }
@@ -143,6 +145,7 @@ impl AdjacencyTable {
                 mtu: facts.map_or(0, |f| f.mtu),
                 is_resolved: mac.is_some(),
                 is_filtered: facts.is_some_and(|f| f.is_filtered),
+                is_mex_inside: facts.is_some_and(|f| f.is_mex_inside),
             }
         };
         self.keys.iter().map(entry).collect()

@@ -139,7 +139,7 @@ impl Engine {
     }
 
     /// The next input packet.
-    pub(super) fn push(&mut self, number: u64, input: Input) {
+    pub(super) fn push(&mut self, number: u64, input: &Input) {
         self.now_ns = input.timestamp_ns;
         self.timestamps.push_back((number, input.timestamp_ns));
         let frame = HeapBuf::new(&input.octets, number);

@@ -162,7 +162,7 @@ fn replay(
         if is_discovery {
             engine.flush().map_err(failed)?;
         }
-        engine.push(number, input);
+        engine.push(number, &input);
         if is_discovery || engine.waiting() >= burst {
             engine.flush().map_err(failed)?;
         }

@@ -109,6 +109,7 @@ impl Mode {
 }
 
 /// What is to be told to the workers.
+#[expect(clippy::struct_excessive_bools, reason = "one flag a table, each independent of the others")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct Dirty {
     routes: bool,

@@ -174,5 +174,12 @@ impl<B> Router<B> {
 
 fn facts(port: Option<&RouterPort>, config: &crate::config::Config, id: PortId) -> Option<PortFacts> {
     let is_filtered = config.ports.get(id.index()).is_some_and(|p| !p.egress_deny.is_empty());
-    port.map(|p| PortFacts { mac: p.mac, mtu: p.mtu, is_filtered, is_up: p.is_up() })
+    let mex = &config.mex;
+    port.map(|p| PortFacts {
+        mac: p.mac,
+        mtu: p.mtu,
+        is_filtered,
+        is_mex_inside: mex.edge_enabled() && mex.peers.iter().any(|peer| peer.inside == p.name),
+        is_up: p.is_up(),
+    })
 }

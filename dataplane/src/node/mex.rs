@@ -7,7 +7,7 @@ use crate::buffer::{PacketBuf, packet};
 use crate::burst::{Burst, Meta, Pending, SLOTS};
 use crate::counters::Counters;
 use crate::drop::Drop;
-use crate::graph::{Edge, NodeId};
+use crate::graph::NodeId;
 use crate::limit::TokenBucket;
 use crate::table::{MexPolicy, Tables};
 use crate::wire::{ap, ext, ipv6};
@@ -193,17 +193,14 @@ fn round<B: PacketBuf>(
         let mut seek = seekers.list[index];
         let (buffer, meta) = burst.slot(seek.slot);
         let Some(buffer) = buffer else { continue };
-        match next_candidate(&tables.mex, counters, packet(buffer), meta, &mut seek) {
-            Some(candidate) => {
-                batch.push(meta.vrf, candidate);
-                meta.destination = candidate;
-                seekers.push(seek);
-            }
-            None => {
-                counters.mex.exhausted.add(1);
-                let end: Edge = ordinary(meta.reason).into();
-                burst.route(NodeId::Mex, seek.slot, end);
-            }
+        let end = ordinary(meta.reason);
+        if let Some(candidate) = next_candidate(&tables.mex, counters, packet(buffer), meta, &mut seek) {
+            batch.push(meta.vrf, candidate);
+            meta.destination = candidate;
+            seekers.push(seek);
+        } else {
+            counters.mex.exhausted.add(1);
+            burst.route(NodeId::Mex, seek.slot, end.into());
         }
     }
     let asked = std::mem::replace(&mut seekers.len, 0);

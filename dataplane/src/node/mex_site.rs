@@ -40,20 +40,20 @@ fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &B, meta: &m
         // This node is the edge of both ends: what would be inserted here would be stripped here.
         meta.pending = Pending::NONE;
         meta.destination = destination;
-    } else if !meta.pending.has(Pending::STRIP) {
-        if let Some(place) = ext::find_ap(packet, tables.mex.next_header, tables.mex.bounds) {
-            let offset = usize::from(place.offset);
-            let own = tables.mex.sites.get(usize::from(site));
-            let original = own.and_then(|site| verify(site, packet, offset, (destination >> 64) as u64));
-            let Some(original) = original else {
-                counters.mex.verify_failed.add(1);
-                return Next::Verify;
-            };
-            meta.pending = Pending::STRIP;
-            meta.ap = place;
-            meta.ap_prefixes = packet.get(offset + ap::HDR_EXT_LEN_AT).copied().unwrap_or_default();
-            meta.destination = u128::from(original) << 64 | u128::from(destination as u64);
-        }
+    } else if !meta.pending.has(Pending::STRIP)
+        && let Some(place) = ext::find_ap(packet, tables.mex.next_header, tables.mex.bounds)
+    {
+        let offset = usize::from(place.offset);
+        let own = tables.mex.sites.get(usize::from(site));
+        let Some(original) = own.and_then(|site| verify(site, packet, offset, (destination >> 64) as u64))
+        else {
+            counters.mex.verify_failed.add(1);
+            return Next::Verify;
+        };
+        meta.pending = Pending::STRIP;
+        meta.ap = place;
+        meta.ap_prefixes = packet.get(offset + ap::HDR_EXT_LEN_AT).copied().unwrap_or_default();
+        meta.destination = u128::from(original) << 64 | u128::from(destination as u64);
     }
     if meta.destination == looked_up {
         meta.next_hop = via;

@@ -46,6 +46,7 @@ pub mod lookup;
 pub mod mex;
 pub mod mex_commit;
 pub mod mex_peer;
+pub mod mex_quote;
 pub mod mex_site;
 pub mod next_hop;
 pub mod output;

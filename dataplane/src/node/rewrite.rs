@@ -15,6 +15,8 @@ edges! {
     Unresolved => node Resolve,
     /// Changes are to be made first.
     Commit => node MexCommit,
+    /// An error for a host that knows nothing of MEX: what it quotes may have to be translated first.
+    Quote => node MexQuote,
     /// The hop limit ran out.
     HopLimit => drop HopLimit,
     /// Longer than the link carries.
@@ -73,12 +75,13 @@ fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta
     let Some(adjacency) = tables.adjacencies.get(meta.adjacency.index()) else { return Next::Gone };
     let packet = packet(buffer);
     let Some(header) = ipv6::Header::of(packet) else { return Next::Gone };
-    let (hop_limit, len, mtu) = (header.hop_limit(), packet.len(), usize::from(adjacency.mtu));
+    let (hop_limit, next_header) = (header.hop_limit(), header.next_header());
+    let (len, mtu) = (packet.len(), usize::from(adjacency.mtu));
     let is_forwarded = !meta.flags.has(Flags::ORIGINATED);
-    if meta.flags != Flags::NONE {
-        if let Some(stop) = check_unusual(meta) {
-            return stop;
-        }
+    if meta.flags != Flags::NONE
+        && let Some(stop) = check_unusual(meta)
+    {
+        return stop;
     }
     if is_forwarded && hop_limit <= 1 {
         return Next::HopLimit;
@@ -98,6 +101,10 @@ fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta
     }
     if meta.pending != Pending::NONE {
         return Next::Commit;
+    }
+    if adjacency.is_mex_inside && next_header == ipv6::protocol::ICMPV6 && !meta.flags.has(Flags::QUOTE_SEEN)
+    {
+        return Next::Quote;
     }
     let frame = buffer.bytes_mut();
     if let Some(front) = frame.first_chunk_mut() {

@@ -21,6 +21,8 @@ pub struct Adjacency {
     pub is_resolved: bool,
     /// True when the port has an egress filter.
     pub is_filtered: bool,
+    /// True when the port is the inside of a correspondent's edge: errors that quote an AP header are translated.
+    pub is_mex_inside: bool,
 }
 
 /// For each adjacency one word: up or down. Control writes it the moment it knows, without going through the rings, so

@@ -26,6 +26,8 @@ pub const ECHO_REQUEST: u8 = 128;
 pub const ECHO_REPLY: u8 = 129;
 /// Neighbor discovery: Router Solicitation to Redirect (RFC 4861).
 pub const NEIGHBOR_DISCOVERY: std::ops::RangeInclusive<u8> = 133..=137;
+/// Redirect (RFC 4861, 4.5): informational by its number, but no error is made about it either.
+const REDIRECT: u8 = 137;
 /// Neighbor discovery packets come from the link itself: hop limit 255 (RFC 4861, 7.1).
 pub const NEIGHBOR_DISCOVERY_HOP_LIMIT: u8 = 255;
 
@@ -52,7 +54,6 @@ pub fn is_error_forbidden(frame_destination: ethernet::Mac, packet: &[u8], ap_ne
         return true;
     }
     let Some(upper) = ext::upper_layer(packet, ap_next_header) else { return false };
-    const REDIRECT: u8 = 137;
     upper.protocol == ipv6::protocol::ICMPV6
         && packet
             .get(usize::from(upper.place.offset))
@@ -122,7 +123,7 @@ pub fn make_echo_reply(packet: &mut [u8], source: u128) -> bool {
 }
 
 /// Fills in the checksum of a message whose checksum field is 0.
-fn set_checksum(source: u128, destination: u128, message: &mut [u8]) {
+pub fn set_checksum(source: u128, destination: u128, message: &mut [u8]) {
     let sum = checksum::upper_layer(source, destination, ipv6::protocol::ICMPV6, message);
     if let Some(field) = message.get_mut(2..4) {
         field.copy_from_slice(&sum.to_be_bytes());

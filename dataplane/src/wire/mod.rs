@@ -12,3 +12,4 @@ pub mod ext;
 pub mod icmpv6;
 pub mod ipv6;
 pub mod ndp;
+pub mod quote;
