@@ -127,11 +127,12 @@ fn shared(
         if sent.is_empty() {
             wrong += &format!("\n    nothing left by {port}: the flows do not spread");
         }
+        let head = |record: &Record| hex(record.frame.get(..ETHERNET_OCTETS).unwrap_or(&record.frame));
+        if let Some(other) = sent.iter().map(head).find(|head| head != ethernet) {
+            wrong += &format!("\n    {port}: Ethernet header {other} instead of {ethernet}");
+        }
         for record in sent {
             let (head, packet) = record.frame.split_at(ETHERNET_OCTETS.min(record.frame.len()));
-            if hex(head) != ethernet {
-                wrong += &format!("\n    {port}: Ethernet header {} instead of {ethernet}", hex(head));
-            }
             // Flow label, source, destination.
             let flow =
                 [packet.get(1..4), packet.get(8..40)].into_iter().flatten().collect::<Vec<_>>().concat();

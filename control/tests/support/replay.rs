@@ -28,9 +28,7 @@ pub fn run(case: &Case, burst: Option<u32>, keep: &Path) -> Result<Outcome, Stri
         std::fs::remove_dir_all(keep).map_err(at)?;
     }
     std::fs::create_dir_all(keep).map_err(at)?;
-    // Not env!: the library's own tests must build before the binary does.
-    let binary = option_env!("CARGO_BIN_EXE_mexfwd").ok_or("the package has no binary mexfwd")?;
-    let mut command = Command::new(binary);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mexfwd"));
     command.args(["replay", "--json", "-c"]).arg(&case.config);
     for (port, path) in &case.inputs {
         command.arg("--in").arg(format!("{port}={}", path.display()));
