@@ -142,9 +142,13 @@ impl<B: PacketBuf> Worker<B> {
         }
     }
 
-    /// Packets that control made or has let go.
+    /// Packets that control made or has let go. Each goes by tables that control sent before it, so they wait until all
+    /// updates are applied.
     fn take_injects<I: PacketIo<B>>(&mut self, io: &mut I) -> usize {
         let mut taken = 0;
+        if self.retiring.is_some() || !self.engine.rings.updates.is_empty() {
+            return taken;
+        }
         while self.burst.room() > 0
             && let Some(Inject { buffer, mut meta, resume }) = self.engine.rings.injects.pop()
         {

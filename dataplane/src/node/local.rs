@@ -68,7 +68,7 @@ fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta
     let is_group = ipv6::is_multicast(header.destination());
     let hop_limit = header.hop_limit();
     // The AP header is no stop here: it is for hosts, and this node is none, so it counts as unknown.
-    let Some(upper) = ext::upper_layer(packet, protocol::NONE) else { return Next::Malformed };
+    let Some(upper) = ext::upper_layer(packet, None) else { return Next::Malformed };
     let kind = packet.get(usize::from(upper.place.offset)).copied();
     match (upper.protocol, kind) {
         (protocol::ICMPV6, Some(kind)) if icmpv6::NEIGHBOR_DISCOVERY.contains(&kind) => {

@@ -72,53 +72,47 @@ impl Seekers {
     }
 }
 
-/// What the AP header of a packet says.
-enum Examined {
-    Seek { n: u8, p: u8 },
-    Done(Next),
+/// n and p of the packet's header, or of the one that this very node is to insert; otherwise the packet's end.
+fn header(mex: &MexPolicy, counters: &Counters, packet: &[u8], meta: &mut Meta) -> Result<(u8, u8), Next> {
+    if meta.pending.has(Pending::INSERT) {
+        return Ok((meta.ap_prefixes, meta.ap_prefixes));
+    }
+    let Some(place) = ext::find_ap(packet, mex.next_header, mex.bounds) else {
+        counters.mex.absent.add(1);
+        return Err(ordinary(meta.reason));
+    };
+    let (n, p) = ap::read(packet, usize::from(place.offset)).map_err(|at_fault| {
+        counters.mex.malformed.add(1);
+        meta.parameter = at_fault as u32;
+        Next::Malformed
+    })?;
+    meta.ap = place;
+    meta.ap_prefixes = n;
+    Ok((n, p))
 }
 
+/// A packet that may seek a way out, or else its end.
 fn examine(
     mex: &MexPolicy,
     counters: &Counters,
+    policer: &mut TokenBucket,
     packet: &[u8],
-    destination: u128,
     meta: &mut Meta,
-) -> Examined {
-    let end = ordinary(meta.reason);
-    let (n, p) = if meta.pending.has(Pending::INSERT) {
-        // The header is to be inserted by this very node: as if it were there, unused.
-        (meta.ap_prefixes, meta.ap_prefixes)
-    } else {
-        let Some(place) = ext::find_ap(packet, mex.next_header, mex.bounds) else {
-            counters.mex.absent.add(1);
-            return Examined::Done(end);
-        };
-        let offset = usize::from(place.offset);
-        let Some(header) = packet.get(offset..).and_then(ap::Header::of) else { return Examined::Done(end) };
-        let (n, p) = (header.prefixes(), header.pleft());
-        meta.ap = place;
-        meta.ap_prefixes = n;
-        let at_fault = if offset + ap::len(n) > packet.len() {
-            Some(ap::HDR_EXT_LEN_AT)
-        } else if p > n {
-            Some(ap::PLEFT_AT)
-        } else {
-            None
-        };
-        if let Some(field) = at_fault {
-            counters.mex.malformed.add(1);
-            meta.parameter = (offset + field) as u32;
-            return Examined::Done(Next::Malformed);
-        }
-        (n, p)
-    };
+) -> Result<Seek, Next> {
+    counters.mex.examined.add(1);
+    let (n, p) = header(mex, counters, packet, meta)?;
+    let destination = ipv6::Header::of(packet).map_or(0, |h| h.destination());
     // Exchanged away from: as much refused as exchanged to (docs/mex.md, Security).
     if p == 0 || mex.refused.contains(destination) {
         counters.mex.exhausted.add(1);
-        return Examined::Done(end);
+        return Err(ordinary(meta.reason));
     }
-    Examined::Seek { n, p }
+    // Only what costs more than an ordinary end is policed: the candidates' lookups.
+    if !policer.take(meta.arrival_ns) {
+        counters.mex.policed.add(1);
+        return Err(Next::Policed);
+    }
+    Ok(Seek { slot: 0, n, p, tried: 0, destination })
 }
 
 /// Alternative `number` (1-based) of the packet: from its header, or from what will be inserted.
@@ -163,18 +157,9 @@ fn examine_all<B: PacketBuf>(
     for &slot in list.as_slice() {
         let (buffer, meta) = burst.slot(slot);
         let Some(buffer) = buffer else { continue };
-        let packet = packet(buffer);
-        let destination = ipv6::Header::of(packet).map_or(0, |h| h.destination());
-        let examined = if policer.take(meta.arrival_ns) {
-            counters.mex.examined.add(1);
-            examine(&tables.mex, counters, packet, destination, meta)
-        } else {
-            counters.mex.policed.add(1);
-            Examined::Done(Next::Policed)
-        };
-        match examined {
-            Examined::Seek { n, p } => seekers.push(Seek { slot, n, p, tried: 0, destination }),
-            Examined::Done(next) => burst.route(NodeId::Mex, slot, next.into()),
+        match examine(&tables.mex, counters, policer, packet(buffer), meta) {
+            Ok(seek) => seekers.push(Seek { slot, ..seek }),
+            Err(end) => burst.route(NodeId::Mex, slot, end.into()),
         }
     }
 }

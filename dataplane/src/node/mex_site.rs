@@ -20,11 +20,10 @@ edges! {
 
 /// The high half of the original destination, when destination and prefixes are all the site's.
 fn verify(site: &Site, packet: &[u8], offset: usize, destination: u64) -> Option<u64> {
-    let header = ap::Header::of(packet.get(offset..)?)?;
-    let (n, p) = (header.prefixes(), header.pleft());
+    let (n, p) = ap::read(packet, offset).ok()?;
     let all_own =
         || (1..=n).all(|number| ap::prefix(packet, offset, number).is_some_and(|prefix| site.owns(prefix)));
-    if p > n || !site.owns(destination) || !all_own() {
+    if !site.owns(destination) || !all_own() {
         return None;
     }
     // After one exchange or more, the original stands first.

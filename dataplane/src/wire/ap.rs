@@ -96,6 +96,23 @@ fn cell_mut(packet: &mut [u8], offset: usize) -> Option<&mut [u8; 8]> {
     packet.get_mut(offset..)?.first_chunk_mut()
 }
 
+/// n and p of the header at `offset`, whose fixed part is there. An error is the offset of the field that contradicts
+/// the packet or the header: Hdr Ext Len when the header is longer than the packet, Pleft when it exceeds n.
+///
+/// # Errors
+/// The offset of the field at fault, octets from the IPv6 header.
+pub fn read(packet: &[u8], offset: usize) -> Result<(u8, u8), usize> {
+    let header = packet.get(offset..).and_then(Header::of).ok_or(offset + HDR_EXT_LEN_AT)?;
+    let (n, p) = (header.prefixes(), header.pleft());
+    if offset + len(n) > packet.len() {
+        Err(offset + HDR_EXT_LEN_AT)
+    } else if p > n {
+        Err(offset + PLEFT_AT)
+    } else {
+        Ok((n, p))
+    }
+}
+
 /// Alternative prefix `number` (1-based, as the specification counts) of the header at `offset`.
 pub fn prefix(packet: &[u8], offset: usize, number: u8) -> Option<u64> {
     let slot = usize::from(number).checked_sub(1)?;
@@ -117,9 +134,8 @@ fn exchange_one(packet: &mut [u8], offset: usize, number: usize) -> Option<()> {
 /// has fewer prefixes left.
 #[must_use]
 pub fn exchange(packet: &mut [u8], offset: usize, count: u8) -> Option<()> {
-    let header = Header::of(packet.get(offset..)?)?;
-    let (n, p) = (header.prefixes(), header.pleft());
-    if count > p || p > n || packet.len() < offset + len(n) {
+    let (n, p) = read(packet, offset).ok()?;
+    if count > p {
         return None;
     }
     for q in 1..=usize::from(count) {
@@ -133,11 +149,7 @@ pub fn exchange(packet: &mut [u8], offset: usize, count: u8) -> Option<()> {
 /// changed, when the header is not whole or Pleft exceeds the number of prefixes.
 #[must_use]
 pub fn restore(packet: &mut [u8], offset: usize) -> Option<()> {
-    let header = Header::of(packet.get(offset..)?)?;
-    let (n, p) = (header.prefixes(), header.pleft());
-    if p > n || packet.len() < offset + len(n) {
-        return None;
-    }
+    let (n, p) = read(packet, offset).ok()?;
     for number in (1..=usize::from(n - p)).rev() {
         exchange_one(packet, offset, number)?;
     }

@@ -136,9 +136,10 @@ pub struct UpperLayer {
     pub place: Place,
 }
 
-/// Walks to the upper layer, past Hop-by-Hop, Destination Options, Routing, AP, AH and a first Fragment.
+/// Walks to the upper layer, past Hop-by-Hop, Destination Options, Routing, AH, a first Fragment, and the AP header
+/// where its number is given: without, it counts as an upper layer, as for a host that does not know it.
 /// `None` when a header runs past the packet or the walk is longer than [`MAX_UPPER_LAYER_WALK`].
-pub fn upper_layer(packet: &[u8], ap_next_header: u8) -> Option<UpperLayer> {
+pub fn upper_layer(packet: &[u8], ap_next_header: Option<u8>) -> Option<UpperLayer> {
     let mut at = Cursor::first(packet)?;
     for _ in 0..MAX_UPPER_LAYER_WALK {
         at = match at.next_header {
@@ -150,7 +151,7 @@ pub fn upper_layer(packet: &[u8], ap_next_header: u8) -> Option<UpperLayer> {
                 let words = usize::from(*packet.get(at.offset + 1)?);
                 at.past(packet, 8 + 4 * words)?
             }
-            known if known == ap_next_header => at.past_units(packet)?,
+            known if Some(known) == ap_next_header => at.past_units(packet)?,
             protocol => return Some(UpperLayer { protocol, place: at.place() }),
         };
     }
@@ -227,7 +228,7 @@ mod tests {
             let found = find_ap(&whole[..cut], 253, WalkBounds::default());
             assert_eq!(found.is_some(), cut >= 64 + ap::FIXED_LEN, "cut at {cut}");
             let _ = insertion_place(&whole[..cut], 253, WalkBounds::default());
-            let _ = upper_layer(&whole[..cut], 253);
+            let _ = upper_layer(&whole[..cut], Some(253));
         }
     }
 
@@ -250,9 +251,9 @@ mod tests {
     #[test]
     fn upper_layer_is_found_behind_everything_known() {
         let packet = chain(&[0, 43, 253, 44, 58], &[OPTIONS, SRH_DONE, AP1, FRAGMENT, UDP]);
-        let found = upper_layer(&packet, 253).unwrap();
+        let found = upper_layer(&packet, Some(253)).unwrap();
         assert_eq!((found.protocol, found.place.offset, found.place.next_header_at), (58, 80, 72));
         let later: &[u8] = &[0, 0, 0, 9, 0, 0, 0, 9];
-        assert_eq!(upper_layer(&chain(&[44, 58], &[later, UDP]), 253).unwrap().protocol, 44);
+        assert_eq!(upper_layer(&chain(&[44, 58], &[later, UDP]), None).unwrap().protocol, 44);
     }
 }

@@ -53,7 +53,7 @@ pub fn is_error_forbidden(frame_destination: ethernet::Mac, packet: &[u8], ap_ne
     if frame_destination.is_multicast() || ipv6::is_multicast(header.destination()) {
         return true;
     }
-    let Some(upper) = ext::upper_layer(packet, ap_next_header) else { return false };
+    let Some(upper) = ext::upper_layer(packet, Some(ap_next_header)) else { return false };
     upper.protocol == ipv6::protocol::ICMPV6
         && packet
             .get(usize::from(upper.place.offset))

@@ -37,16 +37,11 @@ fn examine(
     let quote = message.get(icmpv6::LEN..)?;
     let place = ext::find_ap(quote, ap_next_header, bounds)?;
     let offset = usize::from(place.offset);
-    let ap = ap::Header::of(quote.get(offset..)?)?;
-    let (n, p) = (ap.prefixes(), ap.pleft());
+    let (n, p) = ap::read(quote, offset).ok()?;
     let quoted = ipv6::Header::of(quote)?;
     let original = if p < n { ap::prefix(quote, offset, 1)? } else { (quoted.destination() >> 64) as u64 };
-    let is_whole = p <= n && quote.len() >= offset + ap::len(n);
     // A checksum that is wrong must stay wrong: the host is to see that, not this node's good one.
-    if !is_whole
-        || !is_peer(original)
-        || checksum::upper_layer(source, destination, protocol::ICMPV6, message) != 0
-    {
+    if !is_peer(original) || checksum::upper_layer(source, destination, protocol::ICMPV6, message) != 0 {
         return None;
     }
     Some(Quoted {
