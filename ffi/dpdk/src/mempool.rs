@@ -33,10 +33,12 @@ impl Default for MempoolConfig {
 /// Buffers are laid out in units of this many octets.
 const DATA_ROOM_ALIGN: u16 = 8;
 
-/// A ring for many producers and consumers that do not wait for one that was preempted halfway: with the usual
-/// kind, threads that outnumber the processors spin through each other's time slices. With caches, the ring's own
-/// cost hardly shows. `RetiredPool` is proved for this kind.
-const POOL_OPERATIONS: &CStr = c"ring_mt_rts";
+/// The ring of a pool, for many producers and consumers; `RetiredPool` is proved for this kind.
+///
+/// The kinds that do not wait for a thread that was preempted halfway are no use: with `ring_mt_rts`, a getter that
+/// is preempted holds back the room of all later ones, putting into the pool's exactly fitting ring then fails, and
+/// the buffers are lost, as mempools take for granted that putting succeeds.
+const POOL_OPERATIONS: &CStr = c"ring_mp_mc";
 
 /// A pool of packet buffers. Clones are handles of the same pool. Its memory goes back to DPDK when the handles,
 /// the ports that receive into it, and all of its buffers are gone, in any order.
@@ -179,14 +181,13 @@ impl RetiredPool {
         if unsafe { sys::rte_mempool_in_use_count(self.0.as_ptr()) } != 0 {
             return false;
         }
-        // Pairs with the release of the ring's tail by the threads that returned buffers.
+        // Pairs with the release store of the ring's tail by the thread that returned the last buffer.
         fence(Ordering::Acquire);
         // SAFETY: there is no handle, hence no port (a port holds the pools that it receives into until it is
         // closed) and no allocation to come; all buffers are in the ring or in caches, hence no `Mbuf`. A thread
         // that is still returning from giving a buffer back does not touch the pool: without a cache, its last
-        // access is the exchange of the ring's tail that completes its part, and the tail that was counted
-        // includes all parts, as it moves on only when none is pending; and other threads with a cache do not
-        // exist (caller). So nothing refers to the pool's memory.
+        // access is the store of the ring's tail, which came before the count; and other threads with a cache do
+        // not exist (caller). So nothing refers to the pool's memory.
         unsafe { sys::rte_mempool_free(self.0.as_ptr()) };
         true
     }

@@ -111,7 +111,8 @@ fn a_pool_gives_what_it_has_and_gets_all_back() {
     }
     let huge = MempoolConfig { count: 1 << 20, ..MempoolConfig::default() };
     let error = Mempool::new(&eal, &huge).unwrap_err();
-    assert!(matches!(error, Error::Dpdk { code: 12, .. }), "ENOMEM: {error}");
+    // ENOMEM, or ENOBUFS, as memory happens to be in pieces.
+    assert!(matches!(error, Error::Dpdk { code: 12 | 105, .. }), "{error}");
 }
 
 /// The memory of pools goes back: a thousand pools of 4 MiB each fit, one after the other, into 192 MiB; also
@@ -133,6 +134,7 @@ fn a_pool_is_freed_after_its_last_packet() {
     }
 }
 
+/// Through the caches and past them (bursts of more than 48 go to the ring at once), nothing is lost.
 #[test]
 fn threads_have_caches_of_their_own() {
     let (eal, _turn) = eal();
@@ -145,7 +147,7 @@ fn threads_have_caches_of_their_own() {
             let (eal, pool) = (eal.clone(), pool.clone());
             std::thread::spawn(move || {
                 let _registration = eal.register_thread().unwrap();
-                for round in 0..10_000 {
+                for round in 0..3_000 {
                     let mut burst = MbufBurst::new();
                     for _ in 0..round % 64 {
                         burst.push(pool.alloc().unwrap()).unwrap();
