@@ -275,24 +275,43 @@ impl<B: PacketBuf> Burst<B> {
             let meta = self.metas[usize::from(slot)];
             trace.push(Step { sequence: meta.sequence, node: from, edge, meta });
         }
-        let node = match edge {
-            Edge::Node(node) => node,
-            Edge::Drop(reason) => {
-                self.metas[usize::from(slot)].reason = reason;
-                if reason.reply().is_some() { NodeId::IcmpError } else { NodeId::Drop }
-            }
-        };
+        let node = destination(edge, &mut self.metas[usize::from(slot)]);
         self.enqueue(node, slot);
     }
 
     /// Runs `step` on every packet that waits at `node` and sorts them onto the edges that it returns.
     pub(crate) fn sort<E: Into<Edge>>(&mut self, node: NodeId, mut step: impl FnMut(&mut B, &mut Meta) -> E) {
         let list = self.take_queue(node);
+        if self.trace.is_some() {
+            for &slot in list.as_slice() {
+                let (buffer, meta) = self.slot(slot);
+                let Some(buffer) = buffer else { continue };
+                let edge = step(buffer, meta).into();
+                self.route(node, slot, edge);
+            }
+            return;
+        }
+        // As above, but the fields are borrowed once for all packets: the compiler keeps their addresses in registers.
+        let Burst { buffers, metas, queues, waiting, .. } = self;
+        let mut touched = 0;
         for &slot in list.as_slice() {
-            let (buffer, meta) = self.slot(slot);
-            let Some(buffer) = buffer else { continue };
-            let edge = step(buffer, meta).into();
-            self.route(node, slot, edge);
+            let Some(buffer) = buffers[usize::from(slot)].as_mut() else { continue };
+            let meta = &mut metas[usize::from(slot)];
+            let to = destination(step(buffer, meta).into(), meta);
+            queues[to as usize].push(slot);
+            touched |= 1 << to as u32;
+        }
+        *waiting |= touched;
+    }
+}
+
+/// The node at the end of an edge; a drop is noted in the packet's meta.
+fn destination(edge: Edge, meta: &mut Meta) -> NodeId {
+    match edge {
+        Edge::Node(node) => node,
+        Edge::Drop(reason) => {
+            meta.reason = reason;
+            if reason.reply().is_some() { NodeId::IcmpError } else { NodeId::Drop }
         }
     }
 }
