@@ -8,3 +8,4 @@ pub mod program;
 pub mod replay;
 pub mod rib;
 pub mod router;
+pub mod run;

@@ -1,0 +1,201 @@
+//! DPDK's environment for a configuration: memory, vector width, logs, and how many packet buffers there are.
+
+use std::fs;
+
+use dataplane::burst::SLOTS;
+use dataplane::update::{INJECT_RING_LEN, PUNT_RING_LEN};
+use dpdk::{Eal, EalOptions, LogLevel, Mempool, MempoolConfig};
+
+use super::RunError;
+use super::io::RELAY_RING_LEN;
+use crate::config::{Config, Hugepages};
+
+/// Descriptors of each receive and each transmit queue.
+pub const QUEUE_DESCRIPTORS: u16 = 1024;
+
+/// Packet buffers that each thread keeps for itself.
+const POOL_CACHE: u32 = 512;
+/// Packets that may wait for neighbors, over all ports, before the pool runs low.
+const HELD_PACKETS: usize = 1024;
+/// Octets that one packet buffer takes besides its data: the pool's and DPDK's headers, the headroom, alignment.
+const BUFFER_OVERHEAD_BYTES: u64 = 64 + 128 + 128 + 64;
+/// Data room of a buffer unless a port's MTU asks for more, octets.
+const DATA_ROOM_BYTES: u16 = 2048;
+/// What a frame has besides a packet of the MTU: Ethernet header and checksum, octets.
+const FRAME_OVERHEAD_BYTES: u16 = 18;
+/// Buffers take at most this part of the memory: the rest is for devices.
+const POOL_SHARE: (u64, u64) = (3, 4);
+/// The least that a frame takes in a capture file: its record header, and an Ethernet header, octets.
+const CAPTURED_MIN_BYTES: u64 = 16 + 14;
+const MIB: u64 = 1 << 20;
+
+/// Under this name `dpdk-telemetry -f mexfwd` finds the daemon; a second one of this machine gets a number behind it.
+const FILE_PREFIX: &str = "mexfwd";
+
+/// Starts DPDK as the configuration wants it.
+///
+/// # Errors
+/// What EAL says.
+pub fn start(config: &Config) -> Result<Eal, RunError> {
+    let devices: Vec<&str> = config.ports.iter().filter_map(|port| port.device.as_deref()).collect();
+    let pci: Vec<&str> = devices.into_iter().filter(|device| is_pci(device)).collect();
+    let memory_mb = config.dpdk.memory_bytes.div_ceil(MIB);
+    let is_huge = match config.dpdk.hugepages {
+        Hugepages::Off => false,
+        Hugepages::Auto => {
+            let free_mb = dpdk::free_hugepages_mb();
+            if free_mb < memory_mb {
+                tracing::info!(
+                    "ordinary memory: {free_mb} MiB of hugepages are free, {memory_mb} MiB are configured"
+                );
+            }
+            free_mb >= memory_mb
+        }
+    };
+    let mut options = EalOptions::new()
+        .in_memory(true)
+        .no_huge(!is_huge)
+        // Other processes' devices map this memory by its files: few of them.
+        .single_file_segments(is_huge)
+        .memory_mb(u32::try_from(memory_mb).unwrap_or(u32::MAX))
+        .no_pci(pci.is_empty())
+        .iova_va(!is_huge || pci.is_empty())
+        .telemetry(true)
+        .file_prefix(FILE_PREFIX)
+        .log_level(LogLevel::Warning)
+        .log_to(log);
+    if has_avx512() {
+        options = options.force_max_simd_bitwidth(512);
+    }
+    for device in pci {
+        options = options.allow(device);
+    }
+    Eal::init(&options).map_err(RunError::Environment)
+}
+
+/// True for a PCI address, with its domain or without, such as "0000:3b:00.0".
+pub fn is_pci(device: &str) -> bool {
+    let address = device.split(',').next().unwrap_or_default();
+    let Some((slot, function)) = address.rsplit_once('.') else { return false };
+    let is_hex = |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_hexdigit());
+    let fields = slot.split(':').filter(|field| is_hex(field)).count();
+    is_hex(function) && (2..=3).contains(&fields) && slot.matches(':').count() + 1 == fields
+}
+
+fn has_avx512() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let has = std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512vl");
+    #[cfg(not(target_arch = "x86_64"))]
+    let has = false;
+    has
+}
+
+/// Lines of DPDK that are no news at any start.
+const NO_NEWS: [&str; 1] = ["TELEMETRY: No legacy callbacks"];
+
+fn log(level: LogLevel, line: &str) {
+    if NO_NEWS.iter().any(|start| line.starts_with(start)) {
+        tracing::debug!(target: "dpdk", "{line}");
+        return;
+    }
+    match level {
+        LogLevel::Emergency | LogLevel::Alert | LogLevel::Critical | LogLevel::Error => {
+            tracing::error!(target: "dpdk", "{line}");
+        }
+        LogLevel::Warning => tracing::warn!(target: "dpdk", "{line}"),
+        LogLevel::Notice | LogLevel::Info => tracing::info!(target: "dpdk", "{line}"),
+        LogLevel::Debug => tracing::debug!(target: "dpdk", "{line}"),
+    }
+}
+
+/// The pool that all ports receive into.
+///
+/// # Errors
+/// The configured memory is too small, or what DPDK says.
+pub fn pool(eal: &Eal, config: &Config) -> Result<Mempool, RunError> {
+    let data_room_bytes = data_room_bytes(config);
+    let count = buffers(config, u64::from(data_room_bytes))?;
+    let pool = MempoolConfig { count, cache: POOL_CACHE, data_room_bytes, socket: None };
+    Mempool::new(eal, &pool).map_err(RunError::Environment)
+}
+
+/// Room for a frame of the largest MTU.
+fn data_room_bytes(config: &Config) -> u16 {
+    let mtu = config.ports.iter().map(|port| port.mtu).max().unwrap_or_default();
+    mtu.saturating_add(FRAME_OVERHEAD_BYTES).max(DATA_ROOM_BYTES)
+}
+
+/// How many packet buffers: as many as can be in use at once, if the memory has room for them.
+fn buffers(config: &Config, data_room_bytes: u64) -> Result<u32, RunError> {
+    let workers = config.dpdk.workers.len();
+    let received: usize = config.ports.iter().map(|port| usize::from(port.queues)).sum();
+    let in_devices = (received + config.ports.len() * workers) * usize::from(QUEUE_DESCRIPTORS);
+    let cached = (workers + 1) * (POOL_CACHE as usize * 3 / 2);
+    let in_graph = workers * (SLOTS + PUNT_RING_LEN + INJECT_RING_LEN);
+    let relayed = if workers > 1 { config.ports.len() * RELAY_RING_LEN } else { 0 };
+    let captured = config.ports.iter().filter_map(|port| port.device.as_deref()).map(captured).sum::<u64>();
+
+    // Below this, devices would never get all their buffers, or workers none.
+    let least = (in_devices + cached + workers * SLOTS) as u64;
+    let wanted = least + (in_graph + relayed + HELD_PACKETS) as u64 + captured;
+    // One less than a power of two is what a ring of buffers holds.
+    let wanted = (wanted + 1).next_power_of_two() - 1;
+    let buffer_bytes = data_room_bytes + BUFFER_OVERHEAD_BYTES;
+    let possible = config.dpdk.memory_bytes / POOL_SHARE.1 * POOL_SHARE.0 / buffer_bytes;
+    if possible < least {
+        let needed_mb = (least * buffer_bytes * POOL_SHARE.1).div_ceil(POOL_SHARE.0).div_ceil(MIB);
+        return Err(RunError::Memory { needed_mb });
+    }
+    Ok(u32::try_from(wanted.min(possible)).unwrap_or(u32::MAX))
+}
+
+/// Buffers that a device keeps for a capture file that it plays again and again, at most.
+fn captured(device: &str) -> u64 {
+    let arguments = || device.split(',').skip(1);
+    if !arguments().any(|argument| argument == "infinite_rx=1") {
+        return 0;
+    }
+    let files = arguments().filter_map(|argument| argument.strip_prefix("rx_pcap="));
+    files.filter_map(|file| fs::metadata(file).ok()).map(|file| file.len() / CAPTURED_MIN_BYTES).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        crate::config::parse("a.toml", text).unwrap().0
+    }
+
+    #[test]
+    fn pci_addresses_are_told_from_virtual_devices() {
+        for device in ["0000:3b:00.0", "3b:00.1", "0000:3b:00.0,representor=0"] {
+            assert!(is_pci(device), "{device}");
+        }
+        for device in
+            ["net_null0", "net_pcap0,rx_pcap=3b:00.0", "net_af_packet0,iface=eth0.1", "", "a.b", ":.0"]
+        {
+            assert!(!is_pci(device), "{device}");
+        }
+    }
+
+    #[test]
+    fn buffers_fill_the_queues_and_fit_the_memory() {
+        let port = "[[port]]\nname = \"a\"\ndevice = \"net_null0\"\n";
+        let small = config(&format!("[dpdk]\nmemory = \"64M\"\nworkers = [0]\n{port}"));
+        let count = buffers(&small, 2048).unwrap();
+        assert_eq!(count, 8191, "two queues, two caches, the rings: the next power of two, less one");
+        let tiny = config(&format!("[dpdk]\nmemory = \"8M\"\nworkers = [0]\n{port}"));
+        let Err(RunError::Memory { needed_mb }) = buffers(&tiny, 2048) else { panic!("8 MiB is too little") };
+        let enough = config(&format!("[dpdk]\nmemory = \"{needed_mb}M\"\nworkers = [0]\n{port}"));
+        assert!(buffers(&enough, 2048).is_ok(), "{needed_mb} MiB");
+    }
+
+    #[test]
+    fn the_largest_mtu_fits_into_a_buffer() {
+        assert_eq!(data_room_bytes(&config("[[port]]\nname = \"a\"\n")), 2048);
+        assert_eq!(data_room_bytes(&config("[[port]]\nname = \"a\"\nmtu = 9000\n")), 9018);
+    }
+}

@@ -1,0 +1,188 @@
+//! Devices become ports: attached, configured, started, their queues shared out to the workers.
+
+use std::sync::Arc;
+
+use crossbeam::queue::ArrayQueue;
+use dataplane::id::PortId;
+use dataplane::wire::ethernet::Mac;
+use dpdk::{Configured, Eal, Mempool, Port, Shortfall};
+
+use super::RunError;
+use super::environment::QUEUE_DESCRIPTORS;
+use super::io::{DpdkIo, Outlet, RELAY_RING_LEN};
+use crate::config::{Config, PortConfig};
+
+/// How drivers that need to be told call their number of queues.
+const QUEUE_ARGUMENTS: [(&str, &str); 4] = [
+    ("net_af_packet", "qpairs"),
+    ("net_af_xdp", "queue_count"),
+    ("net_vhost", "queues"),
+    ("net_virtio_user", "queues"),
+];
+
+/// A started device.
+#[derive(Debug)]
+pub struct Device {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its station address.
+    pub mac: Mac,
+    /// Its driver.
+    pub driver: String,
+    /// The kernel's interface behind it, if there is one.
+    pub interface_index: Option<u32>,
+    /// The device itself.
+    pub port: Port,
+    configured: Configured,
+}
+
+/// Brings every port of the configuration up, in its order.
+///
+/// # Errors
+/// The first device that cannot be had.
+pub fn start_all(eal: &Eal, pool: &Mempool, config: &Config) -> Result<Vec<Device>, RunError> {
+    let workers = config.dpdk.workers.len();
+    config.ports.iter().map(|port| start(eal, pool, port, workers)).collect()
+}
+
+fn start(eal: &Eal, pool: &Mempool, config: &PortConfig, workers: usize) -> Result<Device, RunError> {
+    let device = config.device.clone().unwrap_or_default();
+    let refused = |error| RunError::Port { name: config.name.clone(), device: device.clone(), error };
+    let mut port = Port::attach(eal, &devargs(&device, config.queues)).map_err(refused)?;
+    let asked = dpdk::PortConfig {
+        rx_queues: config.queues,
+        tx_queues: u16::try_from(workers).unwrap_or(u16::MAX),
+        rx_descriptors: QUEUE_DESCRIPTORS,
+        tx_descriptors: QUEUE_DESCRIPTORS,
+        mtu: Some(config.mtu),
+        ..dpdk::PortConfig::default()
+    };
+    let configured = port.configure(&asked, pool).map_err(refused)?;
+    let mac = set_mac(&port, config).map_err(refused)?;
+    port.start().map_err(refused)?;
+    note_shortfalls(&port, config, &configured, workers);
+    let info = port.info().map_err(refused)?;
+    Ok(Device {
+        name: config.name.clone(),
+        mac: Mac(mac),
+        driver: info.driver,
+        interface_index: info.interface_index,
+        port,
+        configured,
+    })
+}
+
+/// The device's arguments, with its number of queues where the driver must be told and the operator has not.
+fn devargs(device: &str, queues: u16) -> String {
+    let driver = device.split(',').next().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit());
+    let argument = QUEUE_ARGUMENTS.iter().find(|(name, _)| *name == driver).map(|(_, argument)| *argument);
+    match argument {
+        Some(argument) if queues > 1 && !device.contains(&format!(",{argument}=")) => {
+            format!("{device},{argument}={queues}")
+        }
+        _ => device.to_owned(),
+    }
+}
+
+/// Gives the device the configured address. A device that cannot have it receives everything: the graph sorts out what
+/// is for others.
+fn set_mac(port: &Port, config: &PortConfig) -> Result<[u8; 6], dpdk::Error> {
+    let own = port.mac()?;
+    let Some(mac) = config.mac else {
+        return if Mac(own).is_multicast() || own == [0; 6] {
+            Err(dpdk::Error::InvalidOption(
+                "the device has no MAC address of its own: configure one".to_owned(),
+            ))
+        } else {
+            Ok(own)
+        };
+    };
+    if own == mac {
+        return Ok(mac);
+    }
+    if let Err(error) = port.set_mac(mac) {
+        let name = &config.name;
+        tracing::info!("port \"{name}\": the device keeps its MAC address {}: {error}", Mac(own));
+        receive_everything(port, name);
+    }
+    Ok(mac)
+}
+
+fn receive_everything(port: &Port, name: &str) {
+    if let Err(error) = port.set_promiscuous(true) {
+        // Virtual devices without filters end here: they receive everything anyhow.
+        tracing::info!("port \"{name}\": not promiscuous: {error}");
+    }
+}
+
+fn note_shortfalls(port: &Port, config: &PortConfig, configured: &Configured, workers: usize) {
+    let name = &config.name;
+    for shortfall in &configured.shortfalls {
+        match shortfall {
+            Shortfall::AllMulticast(_) => receive_everything(port, name),
+            Shortfall::TxQueues { .. } => tracing::info!(
+                "port \"{name}\": {} transmit queues for {workers} workers, which share them",
+                configured.tx_queues
+            ),
+            Shortfall::RxDescriptors { .. } | Shortfall::TxDescriptors { .. } => {
+                tracing::debug!("port \"{name}\": {shortfall}");
+            }
+            // Drivers without an MTU carry any frame; those that refuse to set one say what they have.
+            Shortfall::Mtu { asked, got, .. } if got >= asked => {
+                tracing::debug!("port \"{name}\": {shortfall}")
+            }
+            shortfall => tracing::warn!("port \"{name}\": {shortfall}"),
+        }
+    }
+}
+
+/// Shares the queues out: receive queues in turn over the workers, transmit queues one to each as far as there are.
+///
+/// # Errors
+/// What DPDK says.
+pub fn share_out(devices: &mut [Device], workers: usize) -> Result<Vec<DpdkIo>, RunError> {
+    let mut ios: Vec<DpdkIo> = (0..workers).map(|_| DpdkIo::new()).collect();
+    let mut next = 0;
+    for (index, device) in devices.iter_mut().enumerate() {
+        let id = PortId(index as u16);
+        let name = device.name.clone();
+        let refused = |error| RunError::Port { name: name.clone(), device: name.clone(), error };
+        for queue in 0..device.configured.rx_queues {
+            let queue = device.port.take_rx_queue(queue).map_err(refused)?;
+            if let Some(io) = ios.get_mut(next % workers.max(1)) {
+                io.add_inlet(id, queue);
+            }
+            next += 1;
+        }
+        let owners = usize::from(device.configured.tx_queues).min(workers);
+        let rings: Vec<_> = (0..owners).map(|_| Arc::new(ArrayQueue::new(RELAY_RING_LEN))).collect();
+        for (worker, io) in ios.iter_mut().enumerate() {
+            if worker < owners {
+                io.add_outlet(Outlet::Own(device.port.take_tx_queue(worker as u16).map_err(refused)?));
+            } else if let Some(ring) = rings.get(worker % owners.max(1)) {
+                io.add_outlet(Outlet::Relayed(Arc::clone(ring)));
+            }
+        }
+        if owners < workers {
+            for (io, ring) in ios.iter_mut().zip(rings) {
+                io.add_relay(id, ring);
+            }
+        }
+    }
+    Ok(ios)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::devargs;
+
+    #[test]
+    fn drivers_are_told_about_queues_once() {
+        assert_eq!(devargs("net_af_packet0,iface=a", 1), "net_af_packet0,iface=a");
+        assert_eq!(devargs("net_af_packet0,iface=a", 4), "net_af_packet0,iface=a,qpairs=4");
+        assert_eq!(devargs("net_af_packet0,iface=a,qpairs=2", 4), "net_af_packet0,iface=a,qpairs=2");
+        assert_eq!(devargs("net_vhost12,iface=/s", 2), "net_vhost12,iface=/s,queues=2");
+        assert_eq!(devargs("net_null0", 2), "net_null0");
+        assert_eq!(devargs("0000:3b:00.0", 8), "0000:3b:00.0");
+    }
+}
