@@ -1,5 +1,6 @@
 //! The control side of mexfwd: what is configured, and how it is changed.
 
+pub mod api;
 pub mod ask;
 pub mod command;
 pub mod config;

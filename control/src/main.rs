@@ -1,3 +1,9 @@
-//! mexfwd.
+//! `mexfwd`: a forwarder for IPv6 with alternative prefixes. The commands are in `cli`.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

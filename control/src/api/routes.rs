@@ -1,0 +1,166 @@
+//! What is served at which path.
+
+use std::net::Ipv6Addr;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{ANSWER_LIMIT, MAX_BODY_BYTES, Request, metrics};
+use crate::ask::{Ask, AskError, AskErrorKind};
+use crate::command::Command;
+use crate::config::DEFAULT_VRF;
+
+/// Every path, as the `OpenAPI` document writes it.
+#[cfg(test)]
+pub(super) const PATHS: [&str; 5] = [SHOW, LOOKUP, CHANGE, METRICS, OPENAPI];
+
+const SHOW: &str = "/v1/show/{what}";
+const LOOKUP: &str = "/v1/lookup";
+const CHANGE: &str = "/v1/change";
+const METRICS: &str = "/metrics";
+const OPENAPI: &str = "/v1/openapi.json";
+
+/// What the API says about itself (OpenAPI 3.1).
+pub(super) const OPENAPI_DOCUMENT: &str = include_str!("openapi.json");
+
+/// The media type of OpenMetrics 1.0.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+type Requests = State<mpsc::Sender<Request>>;
+
+pub(super) fn router(requests: mpsc::Sender<Request>) -> Router {
+    Router::new()
+        .route(SHOW, get(show))
+        .route(LOOKUP, get(lookup))
+        .route(CHANGE, post(change))
+        .route(METRICS, get(metrics_page))
+        .route(OPENAPI, get(openapi))
+        .fallback(|| async {
+            Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this path; see /v1/openapi.json")
+        })
+        .method_not_allowed_fallback(|| async {
+            Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path does not take this method; see /v1/openapi.json",
+            )
+        })
+        .with_state(requests)
+}
+
+/// An error as it is answered.
+#[derive(Debug)]
+struct Refusal {
+    status: StatusCode,
+    message: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, message: impl Into<String>) -> Refusal {
+        Refusal { status, message: message.into() }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, axum::Json(json!({ "error": self.message }))).into_response()
+    }
+}
+
+impl From<AskError> for Refusal {
+    fn from(error: AskError) -> Refusal {
+        let status = match error.kind {
+            AskErrorKind::BadInput => StatusCode::BAD_REQUEST,
+            AskErrorKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Refusal::new(status, error.message)
+    }
+}
+
+/// Puts a question to the daemon.
+async fn put(requests: &mpsc::Sender<Request>, ask: Ask) -> Result<Value, Refusal> {
+    let unavailable = |why| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why);
+    let (reply, answer) = oneshot::channel();
+    requests.try_send((ask, reply)).map_err(|error| match error {
+        mpsc::error::TrySendError::Full(_) => {
+            unavailable("the daemon is busy with other requests; try again")
+        }
+        mpsc::error::TrySendError::Closed(_) => unavailable("the daemon is ending"),
+    })?;
+    match tokio::time::timeout(ANSWER_LIMIT, answer).await {
+        Ok(Ok(answer)) => Ok(answer?),
+        Ok(Err(_)) => Err(unavailable("the daemon ended before it answered")),
+        Err(_) => {
+            let limit = ANSWER_LIMIT.as_secs();
+            Err(Refusal::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                format!("the daemon did not answer within {limit} s"),
+            ))
+        }
+    }
+}
+
+async fn show(State(requests): Requests, Path(what): Path<String>) -> Result<Response, Refusal> {
+    Ok(axum::Json(put(&requests, Ask::Show(what)).await?).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LookupQuery {
+    address: String,
+    #[serde(default = "default_vrf")]
+    vrf: String,
+}
+
+fn default_vrf() -> String {
+    DEFAULT_VRF.to_owned()
+}
+
+async fn lookup(
+    State(requests): Requests,
+    query: Result<Query<LookupQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Refusal> {
+    let bad = |why: String| Refusal::new(StatusCode::BAD_REQUEST, why);
+    let Query(LookupQuery { address, vrf }) = query.map_err(|error| bad(error.body_text()))?;
+    let address: Ipv6Addr = address
+        .parse()
+        .map_err(|_| bad(format!("{address:?} is not an IPv6 address; one is needed, as in 2001:db8::1")))?;
+    Ok(axum::Json(put(&requests, Ask::Lookup { address, vrf }).await?).into_response())
+}
+
+async fn change(State(requests): Requests, body: Body) -> Result<Response, Refusal> {
+    let bad = |why: String| Refusal::new(StatusCode::BAD_REQUEST, why);
+    let octets = to_bytes(body, MAX_BODY_BYTES).await.map_err(|error| {
+        let is_too_long = std::error::Error::source(&error)
+            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
+        if is_too_long {
+            let why = format!("the body is too large; at most {MAX_BODY_BYTES} octets are possible");
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, why)
+        } else {
+            bad(format!("the body cannot be read: {error}"))
+        }
+    })?;
+    let command: Command =
+        serde_json::from_slice(&octets).map_err(|error| bad(format!("the body is no command: {error}")))?;
+    command.check().map_err(bad)?;
+    tracing::info!("API: {command}");
+    Ok(axum::Json(put(&requests, Ask::Change(command)).await?).into_response())
+}
+
+async fn metrics_page(State(requests): Requests) -> Result<Response, Refusal> {
+    let counters = put(&requests, Ask::Show("counters".to_owned())).await?;
+    let ports = put(&requests, Ask::Show("ports".to_owned())).await?;
+    let page = metrics::page(counters, ports)
+        .map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written"))?;
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(OPENMETRICS))], page).into_response())
+}
+
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], OPENAPI_DOCUMENT).into_response()
+}

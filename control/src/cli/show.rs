@@ -1,0 +1,266 @@
+//! `mexfwd show` and `mexfwd lookup`: what the daemon answers, as JSON or for people.
+
+use std::fmt::Write;
+use std::net::Ipv6Addr;
+
+use clap::ValueEnum;
+use control::api;
+use control::ask::Ask;
+use control::config::DEFAULT_VRF;
+use dataplane::drop::Drop;
+use serde_json::{Map, Value};
+
+use super::Socket;
+use super::failure::Failure;
+use super::output;
+use super::table::{NONE, Table};
+
+/// What can be shown.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Topic {
+    /// Ports: configuration, state, packets
+    Ports,
+    /// Routes as configured or added
+    Routes,
+    /// The compiled forwarding tables
+    Fib,
+    /// Neighbors and their states
+    Neighbors,
+    /// `SRv6` SIDs
+    Sids,
+    /// `SRv6` policies
+    Policies,
+    /// What MEX did
+    Mex,
+    /// Everything counted
+    Counters,
+    /// Packets dropped, and why
+    Drops,
+    /// Workers and their load
+    Workers,
+    /// Versions of mexfwd and DPDK
+    Version,
+}
+
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    socket: Socket,
+    /// What to show
+    #[arg(value_enum)]
+    topic: Topic,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// With fib: the size of each table
+    #[arg(long)]
+    stats: bool,
+}
+
+#[derive(clap::Args, Debug)]
+pub struct LookupArguments {
+    #[command(flatten)]
+    socket: Socket,
+    /// The destination
+    address: Ipv6Addr,
+    /// The VRF to look it up in
+    #[arg(long, default_value = DEFAULT_VRF)]
+    vrf: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows one topic.
+pub fn show(arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments { socket, topic, json, stats } = arguments;
+    if *stats && *topic != Topic::Fib {
+        return Err(Failure::bad_input("--stats goes with `show fib` alone"));
+    }
+    let word = match topic {
+        Topic::Sids => return Err(Failure::failed("SRv6 is not part of this version: there are no SIDs")),
+        Topic::Policies => {
+            return Err(Failure::failed("SRv6 is not part of this version: there are no policies"));
+        }
+        _ => topic.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned()),
+    };
+    let value = api::ask(&socket.path, &Ask::Show(word))?;
+    if *json {
+        return output::print_json(&value);
+    }
+    output::print(&match topic {
+        Topic::Ports => ports(&value),
+        Topic::Routes => routes(&value),
+        Topic::Fib => fib(&value, *stats),
+        Topic::Neighbors => {
+            list(&value, &["address", "port", "mac", "state", "router", "age-ms", "held", "tx"])
+        }
+        Topic::Drops => drops(&value),
+        Topic::Counters => counters(&value),
+        // What else there is may grow: whatever the daemon says, in its own words.
+        Topic::Mex | Topic::Workers | Topic::Version | Topic::Sids | Topic::Policies => any(&value),
+    })
+}
+
+/// Shows what a destination gets.
+pub fn lookup(arguments: &LookupArguments) -> Result<(), Failure> {
+    let ask = Ask::Lookup { address: arguments.address, vrf: arguments.vrf.clone() };
+    let value = api::ask(&arguments.socket.path, &ask)?;
+    if arguments.json {
+        return output::print_json(&value);
+    }
+    output::print(&destination(&value))
+}
+
+/// A value as a cell.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => NONE.to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Bool(is_so) => if *is_so { "yes" } else { "no" }.to_owned(),
+        Value::Array(values) if values.is_empty() => NONE.to_owned(),
+        Value::Array(values) => values.iter().map(cell).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
+
+fn field(value: &Value, key: &str) -> String {
+    cell(value.get(key).unwrap_or(&Value::Null))
+}
+
+fn rows(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flat_map(Map::iter)
+}
+
+/// A list of objects, these keys.
+fn list(value: &Value, keys: &[&str]) -> String {
+    let mut table = Table::new(keys);
+    for row in rows(value) {
+        table.row(keys.iter().map(|key| field(row, key)));
+    }
+    table.render()
+}
+
+/// A list of objects by the keys of the first, or an object by key and value.
+fn any(value: &Value) -> String {
+    if let Some(first) = rows(value).next() {
+        let keys: Vec<_> = entries(first).map(|(key, _)| key.as_str()).collect();
+        return list(value, &keys);
+    }
+    let width = entries(value).map(|(key, _)| key.chars().count()).max().unwrap_or(0);
+    entries(value).fold(String::new(), |mut text, (key, value)| {
+        let _ = writeln!(text, "{key:<width$}  {}", cell(value));
+        text
+    })
+}
+
+fn ports(value: &Value) -> String {
+    let keys =
+        ["name", "admin", "link", "mtu", "vrf", "mac", "rx", "tx", "rx-octets", "tx-octets", "address"];
+    list(value, &keys)
+}
+
+/// The next hops of a route, or what it does instead.
+fn action(route: &Value) -> String {
+    if let Some(action) = route.get("action") {
+        return cell(action);
+    }
+    let hops = rows(route.get("via").unwrap_or(&Value::Null)).map(|hop| {
+        let mut words = Vec::new();
+        if let Some(address) = hop.get("address").and_then(Value::as_str) {
+            words.push(format!("via {address}"));
+        }
+        words.push(format!("dev {}", field(hop, "port")));
+        if hop.get("weight").and_then(Value::as_u64) != Some(1) {
+            words.push(format!("weight {}", field(hop, "weight")));
+        }
+        if hop.get("state").and_then(Value::as_str) == Some("down") {
+            words.push("(down)".to_owned());
+        }
+        words.join(" ")
+    });
+    hops.collect::<Vec<_>>().join(", ")
+}
+
+fn routes(value: &Value) -> String {
+    let mut table = Table::new(&["prefix", "vrf", "next hop"]);
+    for route in rows(value) {
+        table.row([field(route, "prefix"), field(route, "vrf"), action(route)]);
+    }
+    table.render()
+}
+
+fn fib(value: &Value, stats: bool) -> String {
+    let keys: &[&str] =
+        if stats { &["vrf", "routes", "intervals", "memory-bytes"] } else { &["vrf", "routes"] };
+    list(value, keys)
+}
+
+fn clause(name: &str) -> &'static str {
+    Drop::ALL.iter().find(|reason| reason.name() == name).map_or(NONE, |reason| reason.clause())
+}
+
+fn drops(value: &Value) -> String {
+    let mut table = Table::new(&["reason", "packets", "clause"]);
+    for (name, count) in entries(value) {
+        table.row([name.clone(), cell(count), clause(name).to_owned()]);
+    }
+    table.render()
+}
+
+/// Totals first, then each group that has counted anything.
+fn counters(value: &Value) -> String {
+    let mut totals = Table::new(&["total", "packets"]);
+    let mut groups = Table::new(&["group", "name", "packets"]);
+    for (key, value) in entries(value) {
+        match value {
+            Value::Object(group) if key == "ports" => {
+                for (port, counts) in group {
+                    for (name, count) in entries(counts) {
+                        groups.row([key.clone(), format!("{port} {name}"), cell(count)]);
+                    }
+                }
+            }
+            Value::Object(group) => {
+                for (name, count) in group.iter().filter(|(_, count)| count.as_u64() != Some(0)) {
+                    groups.row([key.clone(), name.clone(), cell(count)]);
+                }
+            }
+            total => totals.row([key.clone(), cell(total)]),
+        }
+    }
+    format!("{}\n{}", totals.render(), groups.render())
+}
+
+fn destination(value: &Value) -> String {
+    let mut text = format!(
+        "{} vrf {}: {}, route {}\n",
+        field(value, "address"),
+        field(value, "vrf"),
+        value.get("result").map_or_else(|| "mex-site".to_owned(), cell),
+        field(value, "route")
+    );
+    for key in ["port", "mex-site"] {
+        if let Some(value) = value.get(key) {
+            let _ = writeln!(text, "  {key} {}", cell(value));
+        }
+    }
+    for hop in rows(value.get("via").unwrap_or(&Value::Null)) {
+        let weight = hop.get("weight").map(|weight| format!(" weight {weight}")).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "  via {} dev {}{weight}: to {} from {}, mtu {}, {}",
+            field(hop, "next-hop"),
+            field(hop, "port"),
+            field(hop, "mac"),
+            field(hop, "source-mac"),
+            field(hop, "mtu"),
+            field(hop, "state"),
+        );
+    }
+    text
+}
