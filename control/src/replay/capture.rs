@@ -231,3 +231,84 @@ impl Writer {
         file.flush().map_err(|e| CaptureError(format!("{}: cannot be written: {e}", self.name)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Made with scapy 2.5: one UDP packet at 1700000000.123456, by wrpcap (also nano=True, endianness='>'), PcapNgWriter,
+    // and by hand after draft-ietf-opsawg-pcapng (if_tsresol 9).
+    const FRAME: &str = "02000000000a02000000009986dd60000000000a114020010db800000000000000000000000920010db80000\
+                         0000000000000000000a00010002000a42f06162";
+    const MICRO: &str = "d4c3b2a1020004000000000000000000ffff00000100000000f1536540e201004000000040000000";
+    const NANO: &str = "4d3cb2a1020004000000000000000000ffff00000100000000f1536501ca5b074000000040000000";
+    const BIG: &str = "a1b2c3d40002000400000000000000000000ffff000000016553f1000001e2400000004000000040";
+    const NG: &str = "0a0d0d0a1c0000004d3c2b1a0100000000000000000000001c00000001000000140000000100000000000400140000\
+                      00060000006000000000000000240a0600402220184000000040000000";
+    const NG_NS: &str = "0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000010000002000000001000000ffff00000900\
+                         0100090000000000000020000000060000006000000000000000fe9c971715cd853d4000000040000000";
+    const NG_END: &str = "60000000";
+
+    fn hex(parts: &[&str]) -> Vec<u8> {
+        let digits: Vec<u8> = parts.concat().into_bytes();
+        digits.chunks(2).map(|d| u8::from_str_radix(std::str::from_utf8(d).unwrap(), 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_format_gives_the_same_frame() {
+        let cases: [(&[&str], u64); 5] = [
+            (&[MICRO, FRAME], 1_700_000_000_123_456_000),
+            (&[NANO, FRAME], 1_700_000_000_123_456_001),
+            (&[BIG, FRAME], 1_700_000_000_123_456_000),
+            (&[NG, FRAME, NG_END], 1_700_000_000_123_456_000),
+            (&[NG_NS, FRAME, NG_END], 1_700_000_000_123_456_789),
+        ];
+        for (parts, timestamp_ns) in cases {
+            let frames = parse(&hex(parts)).unwrap();
+            assert_eq!(frames, [Frame { timestamp_ns, octets: hex(&[FRAME]) }], "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_at_every_octet_is_one_clear_error() {
+        for parts in [&[MICRO, FRAME][..], &[NG, FRAME, NG_END]] {
+            let whole = hex(parts);
+            for cut in 0..whole.len() {
+                match parse(&whole[..cut]) {
+                    // Cut between two blocks: a capture without this packet.
+                    Ok(frames) => assert!(frames.is_empty() && [24, 28, 48].contains(&cut), "cut at {cut}"),
+                    Err(error) => assert!(
+                        error.starts_with("is no capture") || error.contains("packet 1"),
+                        "cut at {cut}: {error}"
+                    ),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_replayed_is_refused() {
+        let mut raw = hex(&[MICRO, FRAME]);
+        raw[20] = 101;
+        assert_eq!(parse(&raw).unwrap_err(), "has link type 101; only Ethernet (1) can be replayed");
+        let mut snapped = hex(&[MICRO, FRAME]);
+        snapped[36] = 0x50;
+        assert_eq!(
+            parse(&snapped).unwrap_err(),
+            "packet 1 is cut: 64 of 80 octets were captured; capture with a larger snap length"
+        );
+        assert_eq!(parse(b"").unwrap_err(), "is no capture: it ends before its first header does");
+        assert_eq!(parse(&[7; 100]).unwrap_err(), "is no capture: neither pcap nor pcapng");
+    }
+
+    #[test]
+    fn what_is_written_is_classic_pcap() {
+        let path = std::env::temp_dir().join(format!("mexfwd-capture-{}.pcap", std::process::id()));
+        let mut writer = Writer::create(&path).unwrap();
+        writer.write(1_700_000_000_123_456_000, &hex(&[FRAME])).unwrap();
+        writer.finish().unwrap();
+        let written = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(written, hex(&[MICRO, FRAME]));
+    }
+}
