@@ -77,6 +77,12 @@ fn header(mex: &MexPolicy, counters: &Counters, packet: &[u8], meta: &mut Meta) 
     if meta.pending.has(Pending::INSERT) {
         return Ok((meta.ap_prefixes, meta.ap_prefixes));
     }
+    if meta.pending.has(Pending::STRIP) {
+        // Restored here, the packet goes to its original destination or nowhere: without the header, whoever got it at
+        // another one could not restore it.
+        counters.mex.absent.add(1);
+        return Err(ordinary(meta.reason));
+    }
     let Some(place) = ext::find_ap(packet, mex.next_header, mex.bounds) else {
         counters.mex.absent.add(1);
         return Err(ordinary(meta.reason));

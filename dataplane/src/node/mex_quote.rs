@@ -16,6 +16,12 @@ edges! {
 
 fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta: &mut Meta) -> Next {
     meta.flags = meta.flags.and(Flags::QUOTE_SEEN);
+    // A packet from the inside that dies here has not got the header yet: its error quotes what the host sent.
+    let is_quote_as_sent = meta.flags.has(Flags::ORIGINATED)
+        && tables.port(meta.port).is_some_and(|received| !received.peers.is_empty());
+    if is_quote_as_sent {
+        return Next::Rewrite;
+    }
     let adjacency = tables.adjacencies.get(meta.adjacency.index());
     if let Some(port) = adjacency.and_then(|adjacency| tables.port(adjacency.port)) {
         let is_peer = |prefix| port.peers.contains_key(&prefix);
