@@ -86,8 +86,7 @@ pub async fn start(config: Config, config_path: PathBuf) -> Result<Daemon, RunEr
     let signals = Signals::catch().map_err(RunError::Signals)?;
     let dpdk = config.dpdk.clone();
     let is_pinned = worker::prepare_cores(&dpdk.workers, dpdk.idle)?;
-    let eal = environment::start(&config)?;
-    let pool = environment::pool(&eal, &config)?;
+    let (eal, pool) = environment::start(&config)?;
     let mut devices = ports::start_all(&eal, &pool, &config)?;
     let ios = ports::share_out(&mut devices, dpdk.workers.len())?;
     let clock = Clock::start();

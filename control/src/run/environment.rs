@@ -32,32 +32,46 @@ const MIB: u64 = 1 << 20;
 /// Under this name `dpdk-telemetry -f mexfwd` finds the daemon; a second one of this machine gets a number behind it.
 const FILE_PREFIX: &str = "mexfwd";
 
-/// Starts DPDK as the configuration wants it.
+/// Starts DPDK as the configuration wants it, and makes the pool that all ports receive into.
 ///
 /// # Errors
-/// What EAL says.
-pub fn start(config: &Config) -> Result<Eal, RunError> {
+/// The configured memory is too small, or what EAL says.
+pub fn start(config: &Config) -> Result<(Eal, Mempool), RunError> {
+    let is_huge = takes_hugepages(config);
+    let data_room_bytes = data_room_bytes(config);
+    let count = buffers(config, buffer_bytes(data_room_bytes, is_huge))?;
+    let eal = Eal::init(&options(config, is_huge)).map_err(RunError::Environment)?;
+    let pool = MempoolConfig { count, cache: POOL_CACHE, data_room_bytes, socket: None };
+    let pool = Mempool::new(&eal, &pool).map_err(RunError::Environment)?;
+    Ok((eal, pool))
+}
+
+fn memory_mb(config: &Config) -> u64 {
+    config.dpdk.memory_bytes.div_ceil(MIB)
+}
+
+fn takes_hugepages(config: &Config) -> bool {
+    if config.dpdk.hugepages == Hugepages::Off {
+        return false;
+    }
+    let (free_mb, memory_mb) = (dpdk::free_hugepages_mb(), memory_mb(config));
+    if free_mb < memory_mb {
+        tracing::info!(
+            "ordinary memory: {free_mb} MiB of hugepages are free, {memory_mb} MiB are configured"
+        );
+    }
+    free_mb >= memory_mb
+}
+
+fn options(config: &Config, is_huge: bool) -> EalOptions {
     let devices: Vec<&str> = config.ports.iter().filter_map(|port| port.device.as_deref()).collect();
     let pci: Vec<&str> = devices.into_iter().filter(|device| is_pci(device)).collect();
-    let memory_mb = config.dpdk.memory_bytes.div_ceil(MIB);
-    let is_huge = match config.dpdk.hugepages {
-        Hugepages::Off => false,
-        Hugepages::Auto => {
-            let free_mb = dpdk::free_hugepages_mb();
-            if free_mb < memory_mb {
-                tracing::info!(
-                    "ordinary memory: {free_mb} MiB of hugepages are free, {memory_mb} MiB are configured"
-                );
-            }
-            free_mb >= memory_mb
-        }
-    };
     let mut options = EalOptions::new()
         .in_memory(true)
         .no_huge(!is_huge)
         // Other processes' devices map this memory by its files: few of them.
         .single_file_segments(is_huge)
-        .memory_mb(u32::try_from(memory_mb).unwrap_or(u32::MAX))
+        .memory_mb(u32::try_from(memory_mb(config)).unwrap_or(u32::MAX))
         .no_pci(pci.is_empty())
         .iova_va(!is_huge || pci.is_empty())
         .telemetry(true)
@@ -70,7 +84,7 @@ pub fn start(config: &Config) -> Result<Eal, RunError> {
     for device in pci {
         options = options.allow(device);
     }
-    Eal::init(&options).map_err(RunError::Environment)
+    options
 }
 
 /// True for a PCI address, with its domain or without, such as "0000:3b:00.0".
@@ -110,25 +124,25 @@ fn log(level: LogLevel, line: &str) {
     }
 }
 
-/// The pool that all ports receive into.
-///
-/// # Errors
-/// The configured memory is too small, or what DPDK says.
-pub fn pool(eal: &Eal, config: &Config) -> Result<Mempool, RunError> {
-    let data_room_bytes = data_room_bytes(config);
-    let count = buffers(config, u64::from(data_room_bytes))?;
-    let pool = MempoolConfig { count, cache: POOL_CACHE, data_room_bytes, socket: None };
-    Mempool::new(eal, &pool).map_err(RunError::Environment)
-}
-
 /// Room for a frame of the largest MTU.
 fn data_room_bytes(config: &Config) -> u16 {
     let mtu = config.ports.iter().map(|port| port.mtu).max().unwrap_or_default();
     mtu.saturating_add(FRAME_OVERHEAD_BYTES).max(DATA_ROOM_BYTES)
 }
 
+/// What one packet buffer takes. A buffer does not cross the border of an ordinary page, unless it is longer than one.
+fn buffer_bytes(data_room_bytes: u16, is_huge: bool) -> u64 {
+    let bytes = u64::from(data_room_bytes) + BUFFER_OVERHEAD_BYTES;
+    let page_bytes = rustix::param::page_size() as u64;
+    match page_bytes / bytes {
+        _ if is_huge => bytes,
+        0 => bytes.next_multiple_of(page_bytes),
+        in_page => page_bytes / in_page,
+    }
+}
+
 /// How many packet buffers: as many as can be in use at once, if the memory has room for them.
-fn buffers(config: &Config, data_room_bytes: u64) -> Result<u32, RunError> {
+fn buffers(config: &Config, buffer_bytes: u64) -> Result<u32, RunError> {
     let workers = config.dpdk.workers.len();
     let received: usize = config.ports.iter().map(|port| usize::from(port.queues)).sum();
     let in_devices = (received + config.ports.len() * workers) * usize::from(QUEUE_DESCRIPTORS);
@@ -142,7 +156,6 @@ fn buffers(config: &Config, data_room_bytes: u64) -> Result<u32, RunError> {
     let wanted = least + (in_graph + relayed + HELD_PACKETS) as u64 + captured;
     // One less than a power of two is what a ring of buffers holds.
     let wanted = (wanted + 1).next_power_of_two() - 1;
-    let buffer_bytes = data_room_bytes + BUFFER_OVERHEAD_BYTES;
     let possible = config.dpdk.memory_bytes / POOL_SHARE.1 * POOL_SHARE.0 / buffer_bytes;
     if possible < least {
         let needed_mb = (least * buffer_bytes * POOL_SHARE.1).div_ceil(POOL_SHARE.0).div_ceil(MIB);
@@ -185,12 +198,23 @@ mod tests {
     fn buffers_fill_the_queues_and_fit_the_memory() {
         let port = "[[port]]\nname = \"a\"\ndevice = \"net_null0\"\n";
         let small = config(&format!("[dpdk]\nmemory = \"64M\"\nworkers = [0]\n{port}"));
-        let count = buffers(&small, 2048).unwrap();
+        let count = buffers(&small, 4096).unwrap();
         assert_eq!(count, 8191, "two queues, two caches, the rings: the next power of two, less one");
         let tiny = config(&format!("[dpdk]\nmemory = \"8M\"\nworkers = [0]\n{port}"));
-        let Err(RunError::Memory { needed_mb }) = buffers(&tiny, 2048) else { panic!("8 MiB is too little") };
+        let Err(RunError::Memory { needed_mb }) = buffers(&tiny, 4096) else { panic!("8 MiB is too little") };
         let enough = config(&format!("[dpdk]\nmemory = \"{needed_mb}M\"\nworkers = [0]\n{port}"));
-        assert!(buffers(&enough, 2048).is_ok(), "{needed_mb} MiB");
+        assert!(buffers(&enough, 4096).is_ok(), "{needed_mb} MiB");
+    }
+
+    #[test]
+    fn a_buffer_takes_whole_pages_where_it_must() {
+        let page = rustix::param::page_size() as u64;
+        assert_eq!(buffer_bytes(2048, true), 2432);
+        for room in [1000, 2048, 9018, 65000] {
+            let taken = buffer_bytes(room, false);
+            assert!(taken >= u64::from(room) + 320, "{room}: {taken}");
+            assert!(taken.is_multiple_of(page) || (page / taken) * taken <= page, "{room}: {taken}");
+        }
     }
 
     #[test]
