@@ -4,10 +4,12 @@ use std::net::Ipv6Addr;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use hyper::body::Body as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
@@ -106,7 +108,11 @@ async fn put(requests: &mpsc::Sender<Request>, ask: Ask) -> Result<Value, Refusa
     }
 }
 
-async fn show(State(requests): Requests, Path(what): Path<String>) -> Result<Response, Refusal> {
+async fn show(
+    State(requests): Requests,
+    what: Result<Path<String>, PathRejection>,
+) -> Result<Response, Refusal> {
+    let Path(what) = what.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.body_text()))?;
     Ok(axum::Json(put(&requests, Ask::Show(what)).await?).into_response())
 }
 
@@ -124,7 +130,7 @@ fn default_vrf() -> String {
 
 async fn lookup(
     State(requests): Requests,
-    query: Result<Query<LookupQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<LookupQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let bad = |why: String| Refusal::new(StatusCode::BAD_REQUEST, why);
     let Query(LookupQuery { address, vrf }) = query.map_err(|error| bad(error.body_text()))?;
@@ -136,15 +142,18 @@ async fn lookup(
 
 async fn change(State(requests): Requests, body: Body) -> Result<Response, Refusal> {
     let bad = |why: String| Refusal::new(StatusCode::BAD_REQUEST, why);
+    let too_large = || {
+        let why = format!("the body is too large; at most {MAX_BODY_BYTES} octets are possible");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, why)
+    };
+    // What Content-Length announces is refused before the first octet of it.
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return Err(too_large());
+    }
     let octets = to_bytes(body, MAX_BODY_BYTES).await.map_err(|error| {
         let is_too_long = std::error::Error::source(&error)
             .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-        if is_too_long {
-            let why = format!("the body is too large; at most {MAX_BODY_BYTES} octets are possible");
-            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, why)
-        } else {
-            bad(format!("the body cannot be read: {error}"))
-        }
+        if is_too_long { too_large() } else { bad(format!("the body cannot be read: {error}")) }
     })?;
     let command: Command =
         serde_json::from_slice(&octets).map_err(|error| bad(format!("the body is no command: {error}")))?;

@@ -71,6 +71,14 @@ pub struct LookupArguments {
     json: bool,
 }
 
+/// Of a port, for people; the JSON has more.
+const PORT_COLUMNS: [&str; 11] =
+    ["name", "admin", "link", "mtu", "vrf", "mac", "rx", "tx", "rx-octets", "tx-octets", "address"];
+
+/// Of a worker, for people; the JSON has more.
+const WORKER_COLUMNS: [&str; 10] =
+    ["worker", "core", "idle", "busy-ratio", "rx", "tx", "dropped", "made", "consumed", "sleeps"];
+
 /// Shows one topic.
 pub fn show(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { socket, topic, json, stats } = arguments;
@@ -89,16 +97,17 @@ pub fn show(arguments: &Arguments) -> Result<(), Failure> {
         return output::print_json(&value);
     }
     output::print(&match topic {
-        Topic::Ports => ports(&value),
+        Topic::Ports => list(&value, &PORT_COLUMNS),
         Topic::Routes => routes(&value),
         Topic::Fib => fib(&value, *stats),
         Topic::Neighbors => {
             list(&value, &["address", "port", "mac", "state", "router", "age-ms", "held", "tx"])
         }
+        Topic::Workers => list(&value, &WORKER_COLUMNS),
         Topic::Drops => drops(&value),
         Topic::Counters => counters(&value),
         // What else there is may grow: whatever the daemon says, in its own words.
-        Topic::Mex | Topic::Workers | Topic::Version | Topic::Sids | Topic::Policies => any(&value),
+        Topic::Mex | Topic::Version | Topic::Sids | Topic::Policies => names_and_values(&value),
     })
 }
 
@@ -145,23 +154,13 @@ fn list(value: &Value, keys: &[&str]) -> String {
     table.render()
 }
 
-/// A list of objects by the keys of the first, or an object by key and value.
-fn any(value: &Value) -> String {
-    if let Some(first) = rows(value).next() {
-        let keys: Vec<_> = entries(first).map(|(key, _)| key.as_str()).collect();
-        return list(value, &keys);
-    }
+/// An object, one line a key.
+fn names_and_values(value: &Value) -> String {
     let width = entries(value).map(|(key, _)| key.chars().count()).max().unwrap_or(0);
     entries(value).fold(String::new(), |mut text, (key, value)| {
         let _ = writeln!(text, "{key:<width$}  {}", cell(value));
         text
     })
-}
-
-fn ports(value: &Value) -> String {
-    let keys =
-        ["name", "admin", "link", "mtu", "vrf", "mac", "rx", "tx", "rx-octets", "tx-octets", "address"];
-    list(value, &keys)
 }
 
 /// The next hops of a route, or what it does instead.

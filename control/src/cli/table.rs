@@ -23,7 +23,7 @@ impl Table {
         let cells = |column: usize| self.rows.iter().filter_map(move |row| row.get(column));
         let widths: Vec<_> =
             (0..columns).map(|c| cells(c).map(|cell| cell.chars().count()).max().unwrap_or(0)).collect();
-        let is_number = |cell: &String| cell == NONE || cell.bytes().all(|octet| octet.is_ascii_digit());
+        let is_number = |cell: &String| cell == NONE || cell.parse::<f64>().is_ok();
         let right: Vec<_> =
             (0..columns).map(|c| cells(c).count() > 1 && cells(c).skip(1).all(is_number)).collect();
         let mut text = String::new();
