@@ -36,6 +36,13 @@ impl<'a> Dice<'a> {
         usize::from(self.byte()) % bound
     }
 
+    /// As many octets as are left of `count`.
+    pub fn octets(&mut self, count: usize) -> &'a [u8] {
+        let (taken, rest) = self.rest.split_at(count.min(self.rest.len()));
+        self.rest = rest;
+        taken
+    }
+
     /// True for one octet in `n`; never when the dice are used up.
     pub fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == n - 1
@@ -54,9 +61,13 @@ fn alternatives(dice: &mut Dice<'_>) -> Vec<u8> {
         _ => dice.byte(),
     };
     let of_a_site = dice.one_in(2);
-    let mut pick = || match of_a_site {
-        true => world::PREFIXES[world::SITE[dice.below(world::SITE.len())]],
-        false => world::PREFIXES[dice.below(world::PREFIXES.len())],
+    let mut pick = || {
+        let index = if of_a_site {
+            world::SITE[dice.below(world::SITE.len())]
+        } else {
+            dice.below(world::PREFIXES.len())
+        };
+        world::PREFIXES[index]
     };
     let prefixes: Vec<u64> = (0..n).map(|_| pick()).collect();
     let mut header = octets::ap(pleft, &prefixes);
@@ -169,5 +180,16 @@ pub fn any_frame(dice: &mut Dice<'_>) -> (PortId, Vec<u8>) {
     let packet = packet(dice);
     let mut frame = octets::frame(port_mac(port), &packet);
     mutate(dice, &mut frame);
+    (PortId(port), frame)
+}
+
+/// A frame as it stands in the octets: a port, a length, the frame.
+pub fn raw_frame(dice: &mut Dice<'_>) -> (PortId, Vec<u8>) {
+    let (how, len) = (dice.byte(), usize::from(dice.word()) % 2048);
+    let port = u16::from(how & 0x7f) % world::PORTS;
+    let mut frame = dice.octets(len).to_vec();
+    if how & 0x80 == 0 && frame.len() >= 6 {
+        frame[..6].copy_from_slice(&port_mac(port).0);
+    }
     (PortId(port), frame)
 }

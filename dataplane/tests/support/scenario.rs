@@ -8,7 +8,7 @@ use dataplane::update::{Inject, Resume, Why};
 
 use super::model::canonical;
 use super::octets::{self, AP, ICMPV6};
-use super::packets::{Dice, any_frame};
+use super::packets::{Dice, any_frame, raw_frame};
 use super::{Plan, Router, world};
 
 /// Packets of one scenario, at most.
@@ -18,6 +18,15 @@ const BY_CONTROL: u64 = u64::MAX;
 
 /// Plays the scenario that the octets describe; the router afterwards.
 pub fn run(octets: &[u8]) -> Router {
+    play(octets, any_frame)
+}
+
+/// Plays a scenario of frames that stand in the octets as they are.
+pub fn run_raw(octets: &[u8]) -> Router {
+    play(octets, raw_frame)
+}
+
+fn play(octets: &[u8], next_frame: fn(&mut Dice<'_>) -> (PortId, Vec<u8>)) -> Router {
     let mut dice = Dice::new(octets);
     let plan = world::plan(&mut dice);
     let mut router = plan.start();
@@ -26,7 +35,7 @@ pub fn run(octets: &[u8]) -> Router {
     let mut causes: Vec<(PortId, Vec<u8>)> = Vec::new();
     while !dice.is_empty() && causes.len() < MAX_PACKETS {
         for _ in 0..=dice.below(32) {
-            let (port, frame) = any_frame(&mut dice);
+            let (port, frame) = next_frame(&mut dice);
             router.push(port, &frame, causes.len() as u64);
             causes.push((port, frame));
         }
