@@ -161,7 +161,8 @@ fn watched(devices: &[Device]) -> Vec<Watched> {
     let ports = devices.iter().enumerate();
     ports
         .map(|(index, device)| {
-            Watched::new(PortId(index as u16), device.port.handle(), device.interface_index)
+            let (handle, interface) = (device.port.handle(), device.interface_index);
+            Watched::new(PortId(index as u16), handle, interface, device.is_kernels_peer)
         })
         .collect()
 }

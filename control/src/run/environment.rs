@@ -106,11 +106,17 @@ fn has_avx512() -> bool {
     has
 }
 
-/// Lines of DPDK that are no news at any start.
-const NO_NEWS: [&str; 1] = ["TELEMETRY: No legacy callbacks"];
+/// What DPDK says about things that nobody here needs: its old telemetry, `rte_flow` on taps, secondary processes.
+const NO_NEWS: [&str; 5] = [
+    "No legacy callbacks",
+    "qdisc kind is unknown",
+    "multiq qdisc",
+    "Disabling rte flow support",
+    "Failed to send start req to secondary",
+];
 
 fn log(level: LogLevel, line: &str) {
-    if NO_NEWS.iter().any(|start| line.starts_with(start)) {
+    if NO_NEWS.iter().any(|part| line.contains(part)) {
         tracing::debug!(target: "dpdk", "{line}");
         return;
     }

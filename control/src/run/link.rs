@@ -7,7 +7,7 @@ use dpdk::PortHandle;
 use futures_util::{StreamExt, TryStreamExt};
 use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::link::{LinkFlags, LinkMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
@@ -28,6 +28,10 @@ pub struct Watched {
     pub handle: PortHandle,
     /// The kernel's interface behind it.
     pub interface_index: Option<u32>,
+    /// Packets pass even when the interface is moved to another network namespace.
+    pub survives_moves: bool,
+    /// It was: nobody here can see its state any more, and it counts as up.
+    has_moved: bool,
     device_is_up: bool,
     kernel_is_up: bool,
     /// What was told last.
@@ -36,12 +40,26 @@ pub struct Watched {
 
 impl Watched {
     /// A port whose link counts as up until it is looked at.
-    pub fn new(port: PortId, handle: PortHandle, interface_index: Option<u32>) -> Watched {
-        Watched { port, handle, interface_index, device_is_up: true, kernel_is_up: true, told: true }
+    pub fn new(
+        port: PortId,
+        handle: PortHandle,
+        interface_index: Option<u32>,
+        survives_moves: bool,
+    ) -> Watched {
+        Watched {
+            port,
+            handle,
+            interface_index,
+            survives_moves,
+            has_moved: false,
+            device_is_up: true,
+            kernel_is_up: true,
+            told: true,
+        }
     }
 
     fn is_up(&self) -> bool {
-        self.device_is_up && self.kernel_is_up
+        self.has_moved || (self.device_is_up && self.kernel_is_up)
     }
 
     fn ask_device(&mut self) {
@@ -121,8 +139,7 @@ impl LinkWatch {
             // No such interface any more is a link that is down; any other failure says nothing.
             port.kernel_is_up = match answer.try_next().await {
                 Ok(Some(link)) => has_carrier(&link),
-                Ok(None) => false,
-                Err(rtnetlink::Error::NetlinkError(_)) => false,
+                Ok(None) | Err(rtnetlink::Error::NetlinkError(_)) => port.has_moved,
                 Err(_) => port.kernel_is_up,
             };
         }
@@ -144,6 +161,7 @@ impl LinkWatch {
         let index = link.header.index;
         for port in self.ports.iter_mut().filter(|port| port.interface_index == Some(index)) {
             port.kernel_is_up = is_there && has_carrier(&link);
+            port.has_moved = !is_there && port.survives_moves && has_moved(&link);
         }
     }
 }
@@ -151,6 +169,13 @@ impl LinkWatch {
 /// Administratively up, and with a carrier.
 fn has_carrier(link: &LinkMessage) -> bool {
     link.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp)
+}
+
+/// A message about an interface that went away says where to, if it still exists.
+fn has_moved(link: &LinkMessage) -> bool {
+    let is_new_place =
+        |a: &LinkAttribute| matches!(a, LinkAttribute::NewNetnsId(_) | LinkAttribute::NewIfIndex(_));
+    link.attributes.iter().any(is_new_place)
 }
 
 /// The next message; never when there is nobody to send one.

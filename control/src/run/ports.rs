@@ -20,6 +20,13 @@ const QUEUE_ARGUMENTS: [(&str, &str); 4] = [
     ("net_virtio_user", "queues"),
 ];
 
+/// Bits of a MAC address's first octet (IEEE 802, 8.2).
+const LOCALLY_ADMINISTERED: u8 = 2;
+const GROUP: u8 = 1;
+
+/// The driver whose interface is the kernel's end of a wire, where other drivers take the interface for themselves.
+const TAP: &str = "net_tap";
+
 /// A started device.
 #[derive(Debug)]
 pub struct Device {
@@ -31,6 +38,8 @@ pub struct Device {
     pub driver: String,
     /// The kernel's interface behind it, if there is one.
     pub interface_index: Option<u32>,
+    /// Its interface is the kernel's end of a wire whose other end is this port.
+    pub is_kernels_peer: bool,
     /// The device itself.
     pub port: Port,
     configured: Configured,
@@ -58,15 +67,18 @@ fn start(eal: &Eal, pool: &Mempool, config: &PortConfig, workers: usize) -> Resu
         ..dpdk::PortConfig::default()
     };
     let configured = port.configure(&asked, pool).map_err(refused)?;
-    let mac = set_mac(&port, config).map_err(refused)?;
+    let info = port.info().map_err(refused)?;
+    let is_kernels_peer = info.driver == TAP && !device.contains(",remote=");
+    let mac = if is_kernels_peer { mac_beside(&port, config) } else { set_mac(&port, config) };
+    let mac = mac.map_err(refused)?;
     port.start().map_err(refused)?;
     note_shortfalls(&port, config, &configured, workers);
-    let info = port.info().map_err(refused)?;
     Ok(Device {
         name: config.name.clone(),
         mac: Mac(mac),
         driver: info.driver,
         interface_index: info.interface_index,
+        is_kernels_peer,
         port,
         configured,
     })
@@ -106,6 +118,22 @@ fn set_mac(port: &Port, config: &PortConfig) -> Result<[u8; 6], dpdk::Error> {
         receive_everything(port, name);
     }
     Ok(mac)
+}
+
+/// The address of this end of a wire to the kernel: as configured, else next to that of the kernel's end.
+fn mac_beside(port: &Port, config: &PortConfig) -> Result<[u8; 6], dpdk::Error> {
+    let theirs = port.mac()?;
+    match config.mac {
+        Some(mac) if mac == theirs => {
+            Err(dpdk::Error::InvalidOption(format!("{} is the MAC address of the kernel's end", Mac(mac))))
+        }
+        Some(mac) => Ok(mac),
+        None => {
+            let [first, middle @ .., last] = theirs;
+            let [a, b, c, d] = middle;
+            Ok([(first | LOCALLY_ADMINISTERED) & !GROUP, a, b, c, d, last ^ 1])
+        }
+    }
 }
 
 fn receive_everything(port: &Port, name: &str) {
