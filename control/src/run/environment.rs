@@ -107,12 +107,13 @@ fn has_avx512() -> bool {
 }
 
 /// What DPDK says about things that nobody here needs: its old telemetry, `rte_flow` on taps, secondary processes.
-const NO_NEWS: [&str; 5] = [
+const NO_NEWS: [&str; 6] = [
     "No legacy callbacks",
     "qdisc kind is unknown",
     "multiq qdisc",
     "Disabling rte flow support",
     "Failed to send start req to secondary",
+    "Failed to register mp action callback",
 ];
 
 fn log(level: LogLevel, line: &str) {

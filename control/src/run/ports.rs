@@ -20,6 +20,9 @@ const QUEUE_ARGUMENTS: [(&str, &str); 4] = [
     ("net_virtio_user", "queues"),
 ];
 
+/// Drivers that take their MAC address as an argument, and no other way.
+const MAC_ARGUMENT: [&str; 2] = ["net_virtio_user", "net_memif"];
+
 /// Bits of a MAC address's first octet (IEEE 802, 8.2).
 const LOCALLY_ADMINISTERED: u8 = 2;
 const GROUP: u8 = 1;
@@ -57,7 +60,7 @@ pub fn start_all(eal: &Eal, pool: &Mempool, config: &Config) -> Result<Vec<Devic
 fn start(eal: &Eal, pool: &Mempool, config: &PortConfig, workers: usize) -> Result<Device, RunError> {
     let device = config.device.clone().unwrap_or_default();
     let refused = |error| RunError::Port { name: config.name.clone(), device: device.clone(), error };
-    let mut port = Port::attach(eal, &devargs(&device, config.queues)).map_err(refused)?;
+    let mut port = Port::attach(eal, &devargs(&device, config.queues, config.mac)).map_err(refused)?;
     let asked = dpdk::PortConfig {
         rx_queues: config.queues,
         tx_queues: u16::try_from(workers).unwrap_or(u16::MAX),
@@ -84,16 +87,26 @@ fn start(eal: &Eal, pool: &Mempool, config: &PortConfig, workers: usize) -> Resu
     })
 }
 
-/// The device's arguments, with its number of queues where the driver must be told and the operator has not.
-fn devargs(device: &str, queues: u16) -> String {
+/// The device's arguments, with what the driver must be told and the operator has said elsewhere.
+fn devargs(device: &str, queues: u16, mac: Option<[u8; 6]>) -> String {
     let driver = device.split(',').next().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit());
-    let argument = QUEUE_ARGUMENTS.iter().find(|(name, _)| *name == driver).map(|(_, argument)| *argument);
-    match argument {
-        Some(argument) if queues > 1 && !device.contains(&format!(",{argument}=")) => {
-            format!("{device},{argument}={queues}")
+    let mut devargs = device.to_owned();
+    let mut add = |argument: &str, value: String| {
+        if !device.contains(&format!(",{argument}=")) {
+            devargs = format!("{devargs},{argument}={value}");
         }
-        _ => device.to_owned(),
+    };
+    if let Some((_, argument)) = QUEUE_ARGUMENTS.iter().find(|(name, _)| *name == driver)
+        && queues > 1
+    {
+        add(argument, queues.to_string());
     }
+    if let Some(mac) = mac
+        && MAC_ARGUMENT.contains(&driver)
+    {
+        add("mac", Mac(mac).to_string());
+    }
+    devargs
 }
 
 /// Gives the device the configured address. A device that cannot have it receives everything: the graph sorts out what
@@ -139,7 +152,7 @@ fn mac_beside(port: &Port, config: &PortConfig) -> Result<[u8; 6], dpdk::Error> 
 fn receive_everything(port: &Port, name: &str) {
     if let Err(error) = port.set_promiscuous(true) {
         // Virtual devices without filters end here: they receive everything anyhow.
-        tracing::info!("port \"{name}\": not promiscuous: {error}");
+        tracing::debug!("port \"{name}\": not promiscuous: {error}");
     }
 }
 
@@ -205,12 +218,19 @@ mod tests {
     use super::devargs;
 
     #[test]
-    fn drivers_are_told_about_queues_once() {
-        assert_eq!(devargs("net_af_packet0,iface=a", 1), "net_af_packet0,iface=a");
-        assert_eq!(devargs("net_af_packet0,iface=a", 4), "net_af_packet0,iface=a,qpairs=4");
-        assert_eq!(devargs("net_af_packet0,iface=a,qpairs=2", 4), "net_af_packet0,iface=a,qpairs=2");
-        assert_eq!(devargs("net_vhost12,iface=/s", 2), "net_vhost12,iface=/s,queues=2");
-        assert_eq!(devargs("net_null0", 2), "net_null0");
-        assert_eq!(devargs("0000:3b:00.0", 8), "0000:3b:00.0");
+    fn drivers_are_told_once() {
+        for (device, queues, told) in [
+            ("net_af_packet0,iface=a", 1, "net_af_packet0,iface=a"),
+            ("net_af_packet0,iface=a", 4, "net_af_packet0,iface=a,qpairs=4"),
+            ("net_af_packet0,iface=a,qpairs=2", 4, "net_af_packet0,iface=a,qpairs=2"),
+            ("net_vhost12,iface=/s", 2, "net_vhost12,iface=/s,queues=2"),
+            ("net_virtio_user0,path=/s", 2, "net_virtio_user0,path=/s,queues=2,mac=02:00:00:00:00:0a"),
+            ("net_memif0,mac=02:00:00:00:00:01", 1, "net_memif0,mac=02:00:00:00:00:01"),
+            ("net_null0", 2, "net_null0"),
+            ("0000:3b:00.0", 8, "0000:3b:00.0"),
+        ] {
+            assert_eq!(devargs(device, queues, Some([2, 0, 0, 0, 0, 10])), told);
+        }
+        assert_eq!(devargs("net_memif0", 1, None), "net_memif0");
     }
 }
