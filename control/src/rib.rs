@@ -9,7 +9,7 @@ use dataplane::id::{MAX_VRFS, PortId, VrfId};
 use crate::config::{self, DEFAULT_VRF, Prefix, RouteAction, RouteConfig};
 
 /// Routes of one node, at most: what fits the memory that a router of this kind has.
-pub const MAX_ROUTES: usize = 4_000_000;
+pub const MAX_ROUTES: usize = crate::config::limits::MAX_ROUTES;
 
 /// One next hop of a route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

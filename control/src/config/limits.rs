@@ -27,9 +27,12 @@ pub const MAX_CORE: u64 = 1023;
 pub const MAX_MEX_SITES: usize = 64;
 /// `[[mex.peer]]` sections.
 pub const MAX_MEX_PEERS: usize = 1024;
-/// Prefixes of one `[[mex.site]]` or `[[mex.peer]]`: the header that lists them must stay small
-/// against the 1280 octets that every link carries.
+/// Prefixes of one `[[mex.site]]`: the header that lists them must stay small against the 1280
+/// octets that every link carries.
 pub const MAX_SITE_PREFIXES: usize = 32;
+/// Prefixes of one `[[mex.peer]]`: the header lists all but one, and must fit into the 128 octets
+/// that a packet buffer has in front of the frame.
+pub const MAX_PEER_PREFIXES: usize = 16;
 /// Prefixes in `[mex] deny`.
 pub const MAX_MEX_DENY: usize = 256;
 /// Pairs in `[mex] permit`.

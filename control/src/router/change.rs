@@ -84,15 +84,19 @@ impl<B: PacketBuf> Router<B> {
                 return Err(format!("neighbor {address} on port \"{}\": {}", neighbor.port, refusal(why)));
             }
         }
+        self.load_sites();
+        self.config.mex.mex_route = self.rib.has_mex_route();
+        self.watch_next_hops(now_ns);
+        Ok(())
+    }
+
+    fn load_sites(&mut self) {
         let is_edge = self.config.mex.edge_enabled();
         let sites = self.config.mex.sites.iter().filter(|_| is_edge).filter_map(|site| {
             let prefixes = site.prefixes.iter().map(|prefix| rib::prefix6(*prefix)).collect();
             Some(RoutedSite { inside: self.port_id(&site.inside)?, prefixes })
         });
         self.sites = sites.collect();
-        self.config.mex.mex_route = self.rib.has_mex_route();
-        self.watch_next_hops(now_ns);
-        Ok(())
     }
 
     /// Puts another configuration in the place of the running one: routes, neighbors, MEX, limits, addresses and MTUs.
@@ -187,6 +191,7 @@ impl<B: PacketBuf> Router<B> {
             }
             Command::MexEnabled { enabled } => {
                 self.config.mex.enabled = Some(*enabled);
+                self.load_sites();
                 self.dirty.mex = true;
                 self.dirty.routes = true;
             }

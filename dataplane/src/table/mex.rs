@@ -44,12 +44,9 @@ impl FromIterator<Trigger> for Triggers {
 /// The prefixes of a multi-homed site behind this node: the high halves, one a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
-    /// At most [`MAX_SITE_PREFIXES`].
+    /// Few: they are compared in turn.
     pub prefixes: Box<[u64]>,
 }
-
-/// Prefixes of one site, at most.
-pub const MAX_SITE_PREFIXES: usize = 32;
 
 impl Site {
     /// True when the high half of an address is the site's.
@@ -61,7 +58,7 @@ impl Site {
 /// The prefixes of a multi-homed site elsewhere, in the order in which they are listed to routers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// At most [`MAX_SITE_PREFIXES`], at least two.
+    /// At least two; their header must fit into a buffer's headroom.
     pub prefixes: Box<[u64]>,
 }
 

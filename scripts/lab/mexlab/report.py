@@ -32,23 +32,27 @@ first with MEX, then without.
 def timeline(outcome: Outcome) -> str:
     """One run, moment by moment, in seconds since the first octet reached host2."""
     cut, end = outcome.cut_s - outcome.start_s, outcome.end_s - outcome.start_s
-    gap_from = outcome.gap_from_s - outcome.start_s
-    gap_to = gap_from + outcome.gap_s
-    gap = f"{outcome.gap_s * MILLISECONDS:.0f} ms"
+    gap_to = outcome.cut_gap_from_s + outcome.cut_gap_s - outcome.start_s
+    gap = f"{outcome.cut_gap_s * MILLISECONDS:.0f} ms"
+    longest = f"{outcome.gap_s * MILLISECONDS:.0f} ms"
     ways = outcome.by_isp
     rows = [
         (0.0, "the first octet reaches host2"),
         (cut, f"link3 is cut: {mib(outcome.bytes_before)} have arrived, in {packets(ways, 'before')}"),
     ]
-    if outcome.exchanged:
-        rows.append((gap_to, f"ISP C exchanges prefixes, {outcome.exchanged} packets in all: by ISP B to {SITE_D}"))
+    if outcome.first_by_d_s:
+        first = outcome.first_by_d_s - outcome.start_s
+        soon = f"{outcome.first_by_d_ms:.1f} ms after the cut"
+        rows.append((first, f"ISP C exchanges prefixes: the first packet reaches the site by ISP D, {soon}"))
     if outcome.finished:
-        rows.append((gap_to, f"host2 receives again, after {gap}: the longest gap of the transfer"))
+        rows.append((gap_to, f"host2 receives again: at the cut nothing came for {gap}"))
+        rows.append((end, f"ISP C has exchanged the prefix of {outcome.exchanged} packets, by ISP B to {SITE_D}"))
+        rows.append((end, f"the longest gap of the whole transfer was {longest}"))
         rows.append((end, f"the end: {mib(outcome.bytes_after)} more have arrived, in {packets(ways, 'after')}"))
         right = "right" if outcome.checksum_right else f"WRONG: {outcome.received_sha256}, sent {outcome.sent_sha256}"
         rows.append((end, f"SHA-256 {right}"))
     else:
-        rows.append((end, f"given up: {mib(outcome.bytes_after)} more have arrived, then nothing for {gap}"))
+        rows.append((end, f"given up: {mib(outcome.bytes_after)} more have arrived, then nothing for {longest}"))
         rows.append((end, "the connection is dead"))
     return "\n".join(f"  {at_s:7.2f} s  {text}" for at_s, text in sorted(rows, key=lambda row: row[0]))
 
@@ -95,6 +99,7 @@ def closing(with_mex: Outcome, without: Outcome) -> str:
     rows.append(("the transfer", *("finished" if each.finished else "died" for each in both)))
     rows.append(("arrived before the cut", *(mib(each.bytes_before) for each in both)))
     rows.append(("arrived after the cut", *(mib(each.bytes_after) for each in both)))
+    rows.append(("gap at the cut", *(f"{each.cut_gap_s * MILLISECONDS:.0f} ms" for each in both)))
     rows.append(("longest gap at host2", *(f"{each.gap_s * MILLISECONDS:.0f} ms" for each in both)))
     rows.append(("packets exchanged by ISP C", *(str(each.exchanged) for each in both)))
     for isp in PROVIDERS:

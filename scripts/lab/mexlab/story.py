@@ -15,6 +15,8 @@ PORT = 5001
 CONNECT_TIMEOUT_S = 15
 AP_NEXT_HEADER = 253
 MILLISECONDS = 1000
+# What the cut does to the transfer shows within this time, or not at all.
+CUT_WINDOW_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,18 @@ class Outcome:
     bytes_after: int = 0
     gap_s: float = 0.0
     gap_from_s: float = 0.0
+    cut_gap_s: float = 0.0
+    cut_gap_from_s: float = 0.0
+    first_by_d_s: float = 0.0
     exchanged: int = 0
     by_isp: dict[str, dict[str, int]] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
     captures: str = ""
+
+    @property
+    def first_by_d_ms(self) -> float | None:
+        """From the cut to the first packet that reached the site by ISP D, milliseconds."""
+        return round((self.first_by_d_s - self.cut_s) * MILLISECONDS, 1) if self.first_by_d_s else None
 
     @property
     def checksum_right(self) -> bool:
@@ -71,6 +81,8 @@ class Outcome:
             "bytes-before-cut": self.bytes_before,
             "bytes-after-cut": self.bytes_after,
             "longest-gap-ms": round(self.gap_s * MILLISECONDS),
+            "gap-at-cut-ms": round(self.cut_gap_s * MILLISECONDS),
+            "first-by-isp-d-after-cut-ms": self.first_by_d_ms,
             "cut-after-ms": round((self.cut_s - self.start_s) * MILLISECONDS),
             "duration-ms": round((self.end_s - self.start_s) * MILLISECONDS),
             "exchanged": self.exchanged,
@@ -186,6 +198,9 @@ def judge_logs(received: Log, sent: Log, outcome: Outcome) -> None:
     moments = [at for at, _ in arrivals] + [outcome.end_s]
     gaps = [(after - before, before) for before, after in zip(moments, moments[1:], strict=False)]
     outcome.gap_s, outcome.gap_from_s = max(gaps)
+    # The cut's own gap: the longest that ends after the cut and begins before or soon after it.
+    at_cut = [(gap, at) for gap, at in gaps if at + gap > outcome.cut_s and at < outcome.cut_s + CUT_WINDOW_S]
+    outcome.cut_gap_s, outcome.cut_gap_from_s = max(at_cut, default=(0.0, outcome.cut_s))
 
 
 # Where host1's packets are counted: the interface by which they leave that provider.
@@ -202,6 +217,8 @@ def count_packets(directory: Path, outcome: Outcome) -> None:
             # The lab's own probes on the way up are older than the first octet at host2.
             if packet.source != source or packet.time_s < outcome.start_s:
                 continue
+            if isp == "isp-d" and packet.time_s > outcome.cut_s and not outcome.first_by_d_s:
+                outcome.first_by_d_s = packet.time_s
             counts["before" if packet.time_s <= outcome.cut_s else "after"] += 1
             counts["with-ap-header"] += packet.next_header == AP_NEXT_HEADER
             for name, prefix in sites.items():

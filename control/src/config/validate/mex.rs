@@ -148,7 +148,8 @@ fn site_prefixes(report: &Report<'_>, section: &RawSite<'_>, min: usize) -> Vec<
         report.problem(list.at, if min == 1 { one } else { two });
     }
     let mut found: Vec<(Prefix6, usize)> = Vec::new();
-    for text in limited(report, "prefixes of one site", list, limits::MAX_SITE_PREFIXES) {
+    let max = if min == 1 { limits::MAX_SITE_PREFIXES } else { limits::MAX_PEER_PREFIXES };
+    for text in limited(report, "prefixes of one site", list, max) {
         let Some(prefix) = prefix6(report, *text) else { continue };
         if prefix.length() != 64 {
             let right = Prefix6::covering(prefix.network(), 64);
