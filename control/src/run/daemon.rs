@@ -24,7 +24,7 @@ use super::show::{self, Loads};
 use super::worker::{self, Duty, Orders, WorkerThread};
 use super::{RunError, environment};
 use crate::ask::{self, Answer, Ask, AskError};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Problem};
 use crate::router::{Mode, Router};
 
 /// How often control looks at its rings when nothing else wakes it.
@@ -118,6 +118,7 @@ pub async fn start(config: Config, config_path: PathBuf) -> Result<Daemon, RunEr
     }
     // No packet is received before every worker has all tables: the first one is forwarded like all others.
     while !router.push() || !router.is_settled() {
+        check_alive(&workers).inspect_err(|_| orders.stop())?;
         sleep(TURN_INTERVAL).await;
     }
     orders.run();
@@ -157,6 +158,14 @@ fn router(
         .map_err(RunError::Config)
 }
 
+/// Workers end when they are told to, and not before.
+fn check_alive(workers: &[WorkerThread]) -> Result<(), RunError> {
+    match workers.iter().find(|worker| worker.has_died()) {
+        None => Ok(()),
+        Some(dead) => Err(RunError::Worker { core: dead.core, why: "it ended by itself".to_owned() }),
+    }
+}
+
 fn watched(devices: &[Device]) -> Vec<Watched> {
     let ports = devices.iter().enumerate();
     ports
@@ -165,6 +174,13 @@ fn watched(devices: &[Device]) -> Vec<Watched> {
             Watched::new(PortId(index as u16), handle, interface, device.is_kernels_peer)
         })
         .collect()
+}
+
+fn refuse(path: &str, problems: &[Problem]) {
+    for problem in problems {
+        tracing::error!("{problem}");
+    }
+    tracing::error!("{path}: not reloaded; the running configuration stays");
 }
 
 /// Why the loop goes round.
@@ -211,10 +227,9 @@ impl Daemon {
                 Event::Turn => {}
             }
             is_busy = self.turn();
-            if let Some(dead) = self.workers.iter().find(|worker| worker.has_died()) {
-                let core = dead.core;
+            if let Err(error) = check_alive(&self.workers) {
                 self.take_down().await;
-                return Err(RunError::Worker { core, why: "it ended by itself".to_owned() });
+                return Err(error);
             }
         }
         tracing::info!("mexfwd ends");
@@ -280,16 +295,16 @@ impl Daemon {
         let (config, warnings) = match config::load(&self.config_path) {
             Ok(loaded) => loaded,
             Err(problems) => {
-                problems.iter().for_each(|problem| tracing::error!("{problem}"));
-                tracing::error!("{path}: not reloaded; the running configuration stays");
+                refuse(&path, &problems);
                 return;
             }
         };
-        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
         let problems = config.problems_for_run();
         if !problems.is_empty() {
-            problems.iter().for_each(|problem| tracing::error!("{problem}"));
-            tracing::error!("{path}: not reloaded; the running configuration stays");
+            refuse(&path, &problems);
             return;
         }
         match self.router.reload(config, &mut self.buffers, self.clock.now_ns()) {

@@ -21,6 +21,7 @@ const CHANGES_LEN: usize = 256;
 
 /// A port and its two sources of truth.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub struct Watched {
     /// The port.
     pub port: PortId,

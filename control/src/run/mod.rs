@@ -1,4 +1,4 @@
-//! The daemon: DPDK ports, a worker thread a core, and the control loop that owns the [`Router`].
+//! The daemon: DPDK ports, a worker thread a core, and the control loop that owns the [`Router`](crate::router::Router).
 //!
 //! [`start`] brings everything up in order: cores, EAL, packet memory, ports, link states, the router with its tables on
 //! their way, workers. [`Daemon::serve`] is the control loop; it ends with a signal, and takes everything down in the
@@ -16,8 +16,6 @@ mod worker;
 
 use std::fmt;
 
-#[allow(unused_imports)] // for the documentation above
-use crate::router::Router;
 pub use daemon::{Asked, Daemon, start};
 
 /// Why the daemon does not start, or ended.

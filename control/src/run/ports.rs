@@ -162,15 +162,17 @@ fn note_shortfalls(port: &Port, config: &PortConfig, configured: &Configured, wo
         match shortfall {
             Shortfall::AllMulticast(_) => receive_everything(port, name),
             Shortfall::TxQueues { .. } => tracing::info!(
-                "port \"{name}\": {} transmit queues for {workers} workers, which share them",
+                "port \"{name}\": {workers} workers share {} transmit queue(s)",
                 configured.tx_queues
             ),
+            // Drivers without RSS have ways of their own, if they have several queues.
+            Shortfall::Rss => tracing::info!("port \"{name}\": {shortfall}"),
             Shortfall::RxDescriptors { .. } | Shortfall::TxDescriptors { .. } => {
                 tracing::debug!("port \"{name}\": {shortfall}");
             }
             // Drivers without an MTU carry any frame; those that refuse to set one say what they have.
             Shortfall::Mtu { asked, got, .. } if got >= asked => {
-                tracing::debug!("port \"{name}\": {shortfall}")
+                tracing::debug!("port \"{name}\": {shortfall}");
             }
             shortfall => tracing::warn!("port \"{name}\": {shortfall}"),
         }
