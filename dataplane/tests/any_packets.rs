@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use dataplane::drop::Drop;
 use proptest::prelude::*;
 
-const CASES: u32 = if cfg!(miri) { 2 } else { 400 };
+const CASES: u32 = if cfg!(miri) { 2 } else { 1500 };
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: CASES, max_shrink_iters: 4000, failure_persistence: None, ..ProptestConfig::default() })]

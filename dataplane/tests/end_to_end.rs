@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use support::octets::{self, DESTINATION_OPTIONS, ESP, FRAGMENT, HOP_BY_HOP, ROUTING, UDP};
 use support::{Plan, Router, ip};
 
-const CASES: u32 = if cfg!(miri) { 2 } else { 300 };
+const CASES: u32 = if cfg!(miri) { 2 } else { 1000 };
 const HOST: &str = "2001:db8:1::10";
 const INTERFACE_ID: u128 = 0xa_000b_000c_000d;
 const ONE: PortId = PortId(0);

@@ -15,7 +15,7 @@ use support::model::{Outcome, step_by_step};
 use support::octets::{self, AP, DESTINATION_OPTIONS, UDP};
 use support::{Plan, ip, world};
 
-const CASES: u32 = if cfg!(miri) { 4 } else { 1500 };
+const CASES: u32 = if cfg!(miri) { 4 } else { 4000 };
 const IN: PortId = PortId(0);
 const OUT: PortId = PortId(1);
 const SOURCE: &str = "2001:db8:ffff::1";

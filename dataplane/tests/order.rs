@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use support::octets::{self, AP, DESTINATION_OPTIONS, FRAGMENT, HOP_BY_HOP, UDP};
 use support::{Plan, ip, port_mac, world};
 
-const CASES: u32 = if cfg!(miri) { 2 } else { 150 };
+const CASES: u32 = if cfg!(miri) { 2 } else { 400 };
 const INSIDE: PortId = PortId(0);
 
 /// A router where each kind of destination takes another way through the graph.

@@ -50,7 +50,7 @@ fn a_full_ring_back_holds_updates_up_and_loses_none() {
     let (mut sent, mut back) = (0, 0);
     let old = RETIRED_RING_LEN as u32;
     // Nobody takes old tables back: the ring fills, then the worker keeps one in its hand and takes no more updates.
-    for _ in 0..10 * RETIRED_RING_LEN {
+    for _ in 0..2 * RETIRED_RING_LEN {
         if router.rings.updates.push(Update::Fib(VRF, table(sent + 1))).is_ok() {
             sent += 1;
         }

@@ -50,6 +50,23 @@ enum Item {
 struct Interfaces {
     /// Units a second and offset in seconds, of each pcapng interface; of classic pcap one.
     clocks: Vec<(u64, i64)>,
+    /// Reads a number of the pcapng section; `None` in classic pcap.
+    read_u32: Option<fn([u8; 4]) -> u32>,
+}
+
+/// Octets of the shortest pcapng block: its type, its length, and its length once more.
+const MIN_BLOCK_LEN: u32 = 12;
+/// The type of a pcapng section header, the same in either order of octets.
+const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+
+/// True when the block ahead is shorter than a block can be, which the reader does not check for each type. A section
+/// header has its own order of octets, and the reader checks its length.
+fn is_block_too_short(ahead: &[u8], interfaces: &Interfaces) -> bool {
+    let (Some(read_u32), Some([kind @ .., a, b, c, d])) = (interfaces.read_u32, ahead.first_chunk::<8>())
+    else {
+        return false;
+    };
+    kind != &SECTION_HEADER && read_u32([*a, *b, *c, *d]) < MIN_BLOCK_LEN
 }
 
 /// Reads a whole capture.
@@ -83,6 +100,9 @@ pub fn parse(octets: &[u8]) -> Result<Vec<Frame>, String> {
     let mut frames = Vec::new();
     let mut is_refilled = false;
     loop {
+        if is_block_too_short(reader.data(), &interfaces) {
+            return Err(format!("is damaged at packet {}", frames.len() + 1));
+        }
         let consumed = match reader.next() {
             Ok((consumed, block)) => {
                 is_refilled = false;
@@ -142,7 +162,9 @@ fn interpret(block: &PcapBlockOwned<'_>, interfaces: &mut Interfaces, number: us
             let octets = whole(number, packet.caplen, packet.origlen, packet.data)?;
             Ok(Item::Frame(Frame { timestamp_ns: nanoseconds(ticks, units, 0), octets }))
         }
-        PcapBlockOwned::NG(Block::SectionHeader(_)) => {
+        PcapBlockOwned::NG(Block::SectionHeader(header)) => {
+            interfaces.read_u32 =
+                Some(if header.big_endian() { u32::from_be_bytes } else { u32::from_le_bytes });
             interfaces.clocks.clear();
             Ok(Item::Nothing)
         }
@@ -299,6 +321,19 @@ mod tests {
         );
         assert_eq!(parse(b"").unwrap_err(), "is no capture: it ends before its first header does");
         assert_eq!(parse(&[7; 100]).unwrap_err(), "is no capture: neither pcap nor pcapng");
+    }
+
+    #[test]
+    fn a_block_too_short_to_be_one_is_damage() {
+        // Process information (0x80000001), which the reader takes to be as short as 4 octets.
+        let little = "0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000";
+        let big = "0a0d0d0a0000001c1a2b3c4d00010000ffffffffffffffff0000001c";
+        for (header, block) in
+            [(little, "0100008004000000"), (little, "010000800b000000"), (big, "8000000100000008")]
+        {
+            let capture = hex(&[header, block, "00000000000000000000000000000000"]);
+            assert_eq!(parse(&capture).unwrap_err(), "is damaged at packet 1");
+        }
     }
 
     #[test]
