@@ -129,7 +129,8 @@ class Network:
 class Daemon:
     """`mexfwd run` inside a network; it has to end well, too."""
 
-    def __init__(self, binary, network, config, folder, name):
+    def __init__(self, binary, network, config, folder, name, answers_solicitations=False):
+        self.answers_solicitations = answers_solicitations
         self.binary, self.control, self.log = binary, folder / f"{name}.sock", folder / f"{name}.log"
         path = folder / f"{name}.toml"
         path.write_text(config)
@@ -142,7 +143,7 @@ class Daemon:
         while time.monotonic() < ends:
             if self.process.poll() is not None:
                 raise Failure(f"the daemon ended: {self.said()}")
-            if self.command("show", "workers", "--json").returncode == 0:
+            if self.command("show", "workers", "--json").returncode == 0 and self.owns_its_addresses():
                 return self
             time.sleep(0.05)
         self.process.kill()
@@ -159,6 +160,14 @@ class Daemon:
             status = "no end at all"
         if status != 0 and kind is None:
             raise Failure(f"SIGTERM: exit status {status}: {self.said()}")
+
+    def owns_its_addresses(self):
+        """Neighbor discovery answers for an address only when nobody else has turned out to have it (RFC 4862, 5.4)."""
+        if not self.answers_solicitations:
+            return True
+        answer = self.command("show", "ports", "--json")
+        states = [own["state"] for port in json.loads(answer.stdout) for own in port["address-state"]]
+        return all(state == "valid" for state in states)
 
     def command(self, *words):
         return subprocess.run([self.binary, *words, "--socket", str(self.control)], capture_output=True, text=True)
@@ -262,7 +271,8 @@ def run_case(binary, folder, name, core):
             network.link(f"r{index}", f"h{index}", mtu, mac)
             network.open(port, f"h{index}")
         interfaces = [f"r{index}" for index in range(len(network.sockets))]
-        with Daemon(binary, network, on_wire(config, interfaces, core), Path(kept), "mexfwd") as daemon:
+        written = on_wire(config, interfaces, core)
+        with Daemon(binary, network, written, Path(kept), "mexfwd", folder.parent.name == "nd") as daemon:
             drive(network, daemon, folder, outputs)
         compare(network.received, outputs, expect.get("ethernet"))
 

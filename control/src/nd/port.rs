@@ -19,6 +19,18 @@ pub enum AddressState {
     Duplicate,
 }
 
+impl AddressState {
+    /// The name in lower case, as commands print it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            AddressState::Down => "down",
+            AddressState::Tentative => "tentative",
+            AddressState::Valid => "valid",
+            AddressState::Duplicate => "duplicate",
+        }
+    }
+}
+
 /// One of a port's own addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Address {

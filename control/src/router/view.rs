@@ -92,7 +92,10 @@ impl<B> Router<B> {
     /// The ports: configuration, state, counters.
     pub fn show_ports(&self) -> Value {
         let counters = self.show_port_counters();
-        let ports = self.ports.iter().zip(&self.config.ports).map(|(port, configured)| {
+        let ports = (0u16..).zip(&self.ports).zip(&self.config.ports).map(|((id, port), configured)| {
+            let states = self.neighbors.addresses(id).iter().map(|own| {
+                json!({ "address": Ipv6Addr::from_bits(own.address).to_string(), "state": own.state.name() })
+            });
             let mut value = json!({
                 "name": port.name,
                 "device": configured.device,
@@ -102,6 +105,7 @@ impl<B> Router<B> {
                 "admin": if port.is_admin_up { "up" } else { "down" },
                 "link": if port.has_link { "up" } else { "down" },
                 "address": configured.addresses.iter().map(|(a, len)| format!("{a}/{len}")).collect::<Vec<_>>(),
+                "address-state": states.collect::<Vec<_>>(),
                 "link-local": Ipv6Addr::from_bits(port.link_local()).to_string(),
             });
             if let (Some(value), Some(Value::Object(more))) = (value.as_object_mut(), counters.get(&port.name)) {
