@@ -3,7 +3,7 @@
 //! An mbuf implements it for `run`, [`HeapBuf`] for `replay`, tests, fuzzers and benches: all of them run
 //! the same graph. The buffer's first octet is always the first octet of the Ethernet header.
 
-use crate::wire::ethernet;
+use crate::wire::{ethernet, ipv6};
 
 /// One packet in contiguous memory that has some room in front.
 pub trait PacketBuf {
@@ -30,6 +30,14 @@ pub fn packet<B: PacketBuf>(buffer: &B) -> &[u8] {
 /// The frame's network-layer packet, to be written to.
 pub fn packet_mut<B: PacketBuf>(buffer: &mut B) -> &mut [u8] {
     buffer.bytes_mut().get_mut(ethernet::LEN..).unwrap_or_default()
+}
+
+/// Octets of an Ethernet header and the IPv6 header behind it.
+pub const FRONT_LEN: usize = ethernet::LEN + ipv6::LEN;
+
+/// Both headers of an IPv6 frame, or `None` when the frame is shorter. One check of the length for all fields.
+pub fn front<B: PacketBuf>(buffer: &B) -> Option<ipv6::Header<&[u8; ipv6::LEN]>> {
+    buffer.bytes().first_chunk::<FRONT_LEN>().and_then(|front| ipv6::Header::of(&front[ethernet::LEN..]))
 }
 
 /// Headroom of a [`HeapBuf`], octets: what DPDK gives an mbuf by default.

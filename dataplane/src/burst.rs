@@ -107,6 +107,8 @@ pub struct Meta {
     pub reason: Drop,
     /// Where it came in, in the order of the burst.
     pub sequence: u8,
+    /// The node that it waits at.
+    pub at: NodeId,
 }
 
 const _: () = assert!(size_of::<Meta>() == 64, "what is known about a packet is one cache line");
@@ -132,6 +134,7 @@ impl Meta {
             lookups: 0,
             reason: Drop::NoRoute,
             sequence: 0,
+            at: NodeId::EthernetInput,
         }
     }
 
@@ -271,37 +274,58 @@ impl<B: PacketBuf> Burst<B> {
 
     /// Sends the packet in `slot` along an edge.
     pub(crate) fn route(&mut self, from: NodeId, slot: u8, edge: Edge) {
-        if let Some(trace) = &mut self.trace {
-            let meta = self.metas[usize::from(slot)];
-            trace.push(Step { sequence: meta.sequence, node: from, edge, meta });
+        let meta = &mut self.metas[usize::from(slot)];
+        let node = destination(edge, meta);
+        meta.at = node;
+        if self.trace.is_some() {
+            self.record(from, slot);
         }
-        let node = destination(edge, &mut self.metas[usize::from(slot)]);
         self.enqueue(node, slot);
     }
 
     /// Runs `step` on every packet that waits at `node` and sorts them onto the edges that it returns.
     pub(crate) fn sort<E: Into<Edge>>(&mut self, node: NodeId, mut step: impl FnMut(&mut B, &mut Meta) -> E) {
         let list = self.take_queue(node);
-        if self.trace.is_some() {
-            for &slot in list.as_slice() {
-                let (buffer, meta) = self.slot(slot);
-                let Some(buffer) = buffer else { continue };
-                let edge = step(buffer, meta).into();
-                self.route(node, slot, edge);
-            }
-            return;
-        }
-        // As above, but the fields are borrowed once for all packets: the compiler keeps their addresses in registers.
+        self.sort_with(node, &list, &[(); SLOTS], |buffer, meta, ()| step(buffer, meta));
+    }
+
+    /// Runs `step` on each packet of `list` and the value of the same index, and sorts the packets onto the edges that it
+    /// returns. A packet without a value stays behind: give as many.
+    pub(crate) fn sort_with<T: Copy, E: Into<Edge>>(
+        &mut self,
+        node: NodeId,
+        list: &SlotList,
+        values: &[T],
+        mut step: impl FnMut(&mut B, &mut Meta, T) -> E,
+    ) {
+        // The fields are borrowed once for all packets: the compiler keeps their addresses in registers.
         let Burst { buffers, metas, queues, waiting, .. } = self;
         let mut touched = 0;
-        for &slot in list.as_slice() {
+        for (&slot, value) in list.as_slice().iter().zip(values) {
             let Some(buffer) = buffers[usize::from(slot)].as_mut() else { continue };
             let meta = &mut metas[usize::from(slot)];
-            let to = destination(step(buffer, meta).into(), meta);
+            let to = destination(step(buffer, meta, *value).into(), meta);
+            meta.at = to;
             queues[to as usize].push(slot);
             touched |= 1 << to as u32;
         }
         *waiting |= touched;
+        if self.trace.is_some() {
+            for &slot in list.as_slice() {
+                self.record(node, slot);
+            }
+        }
+    }
+
+    /// Notes the step that the packet in `slot` has just made from `node`.
+    #[cold]
+    fn record(&mut self, node: NodeId, slot: u8) {
+        let meta = self.metas[usize::from(slot)];
+        let is_drop = matches!(meta.at, NodeId::IcmpError | NodeId::Drop) && node != NodeId::IcmpError;
+        let edge = if is_drop { Edge::Drop(meta.reason) } else { Edge::Node(meta.at) };
+        if let Some(trace) = &mut self.trace {
+            trace.push(Step { sequence: meta.sequence, node, edge, meta });
+        }
     }
 }
 

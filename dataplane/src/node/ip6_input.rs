@@ -1,11 +1,11 @@
 //! IPv6 sanity: version, length against the frame, addresses that may not be on the wire (RFC 8200, 3; RFC 4291, 2).
 //! Octets after the payload length are link padding and are cut.
 
-use crate::buffer::{PacketBuf, packet};
+use crate::buffer::{FRONT_LEN, PacketBuf, front};
 use crate::burst::{Burst, Flags, Meta};
 use crate::graph::NodeId;
 use crate::table::{Port, Tables};
-use crate::wire::{ethernet, ipv6};
+use crate::wire::ipv6;
 
 edges! {
     /// To be looked up.
@@ -66,18 +66,18 @@ fn onward(port: &Port) -> Next {
 }
 
 fn step<B: PacketBuf>(tables: &Tables, buffer: &mut B, meta: &mut Meta) -> Next {
-    let packet = packet(buffer);
-    let Some(header) = ipv6::Header::of(packet) else { return Next::Length };
+    let Some(header) = front(buffer) else { return Next::Length };
     if header.version() != 6 {
         return Next::Version;
     }
-    let len = ipv6::LEN + usize::from(header.payload_len());
-    if packet.len() < len {
+    let len = FRONT_LEN + usize::from(header.payload_len());
+    let (source, destination) = (header.source(), header.destination());
+    let frame_len = buffer.bytes().len();
+    if frame_len < len {
         return Next::Length;
     }
-    let (source, destination) = (header.source(), header.destination());
-    if packet.len() > len {
-        buffer.truncate(ethernet::LEN + len);
+    if frame_len > len {
+        buffer.truncate(len);
     }
     let Some(port) = tables.port(meta.port) else { return Next::Length };
     meta.vrf = port.vrf;

@@ -3,7 +3,7 @@
 use super::next_hop;
 use crate::buffer::PacketBuf;
 use crate::burst::{Burst, Meta, SLOTS};
-use crate::graph::{Edge, NodeId};
+use crate::graph::NodeId;
 use crate::id::{NextHopId, VrfId};
 use crate::table::Tables;
 
@@ -85,10 +85,8 @@ pub fn process<B: PacketBuf>(tables: &Tables, batch: &mut LookupBatch, burst: &m
         let (_, meta) = burst.slot(slot);
         batch.push(meta.vrf, meta.destination);
     }
-    for (&slot, next_hop) in list.as_slice().iter().zip(batch.run(tables)) {
-        let (buffer, meta) = burst.slot(slot);
-        let Some(buffer) = buffer else { continue };
-        let edge: Edge = step(tables, buffer, meta, *next_hop).into();
-        burst.route(NodeId::Lookup, slot, edge);
-    }
+    let next_hops = batch.run(tables);
+    burst.sort_with(NodeId::Lookup, &list, next_hops, |buffer, meta, next_hop| {
+        step(tables, buffer, meta, next_hop)
+    });
 }

@@ -1,7 +1,7 @@
 //! The way out: hop limit, MTU, egress filter, then the Ethernet header (RFC 8200, 3 and 5). What fails a check leaves
 //! as it came, so that errors quote it as received.
 
-use crate::buffer::{PacketBuf, packet};
+use crate::buffer::{FRONT_LEN, PacketBuf, front};
 use crate::burst::{Burst, Flags, Meta, Pending};
 use crate::counters::Counters;
 use crate::graph::NodeId;
@@ -73,10 +73,9 @@ fn check_unusual(meta: &Meta) -> Option<Next> {
 
 fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta: &mut Meta) -> Next {
     let Some(adjacency) = tables.adjacencies.get(meta.adjacency.index()) else { return Next::Gone };
-    let packet = packet(buffer);
-    let Some(header) = ipv6::Header::of(packet) else { return Next::Gone };
+    let Some(header) = front(buffer) else { return Next::Gone };
     let (hop_limit, next_header) = (header.hop_limit(), header.next_header());
-    let (len, mtu) = (packet.len(), usize::from(adjacency.mtu));
+    let (len, mtu) = (buffer.bytes().len() - ethernet::LEN, usize::from(adjacency.mtu));
     let is_forwarded = !meta.flags.has(Flags::ORIGINATED);
     if meta.flags != Flags::NONE
         && let Some(stop) = check_unusual(meta)
@@ -106,12 +105,11 @@ fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta
     {
         return Next::Quote;
     }
-    let frame = buffer.bytes_mut();
-    if let Some(front) = frame.first_chunk_mut() {
-        *front = adjacency.ethernet;
-    }
-    if is_forwarded && let Some(mut header) = frame.get_mut(ethernet::LEN..).and_then(ipv6::Header::of_mut) {
-        header.set_hop_limit(hop_limit - 1);
+    if let Some(front) = buffer.bytes_mut().first_chunk_mut::<FRONT_LEN>() {
+        front[..ethernet::LEN].copy_from_slice(&adjacency.ethernet);
+        if is_forwarded && let Some(mut header) = ipv6::Header::of_mut(&mut front[ethernet::LEN..]) {
+            header.set_hop_limit(hop_limit - 1);
+        }
     }
     counters.use_adjacency(meta.adjacency);
     meta.out = adjacency.port;
