@@ -357,10 +357,8 @@ impl Daemon {
         // It has handles of the ports, which keep them from being closed.
         self.watch.abort();
         let _ = (&mut self.watch).await;
-        for device in &mut self.devices {
-            if let Err(error) = device.port.stop() {
-                tracing::warn!("port \"{}\": {error}", device.name);
-            }
+        for (device, config) in self.devices.drain(..).zip(&self.router.config().ports) {
+            device.end(config);
         }
     }
 }

@@ -6,8 +6,8 @@ use dataplane::burst::SLOTS;
 use dataplane::update::{INJECT_RING_LEN, PUNT_RING_LEN};
 use dpdk::{Eal, EalOptions, LogLevel, Mempool, MempoolConfig};
 
-use super::RunError;
 use super::io::RELAY_RING_LEN;
+use super::{RunError, log};
 use crate::config::{Config, Hugepages};
 
 /// Descriptors of each receive and each transmit queue.
@@ -77,7 +77,7 @@ fn options(config: &Config, is_huge: bool) -> EalOptions {
         .telemetry(true)
         .file_prefix(FILE_PREFIX)
         .log_level(LogLevel::Warning)
-        .log_to(log);
+        .log_to(log::log);
     if has_avx512() {
         options = options.force_max_simd_bitwidth(512);
     }
@@ -104,31 +104,6 @@ fn has_avx512() -> bool {
     #[cfg(not(target_arch = "x86_64"))]
     let has = false;
     has
-}
-
-/// What DPDK says about things that nobody here needs: its old telemetry, `rte_flow` on taps, secondary processes.
-const NO_NEWS: [&str; 6] = [
-    "No legacy callbacks",
-    "qdisc kind is unknown",
-    "multiq qdisc",
-    "Disabling rte flow support",
-    "Failed to send start req to secondary",
-    "Failed to register mp action callback",
-];
-
-fn log(level: LogLevel, line: &str) {
-    if NO_NEWS.iter().any(|part| line.contains(part)) {
-        tracing::debug!(target: "dpdk", "{line}");
-        return;
-    }
-    match level {
-        LogLevel::Emergency | LogLevel::Alert | LogLevel::Critical | LogLevel::Error => {
-            tracing::error!(target: "dpdk", "{line}");
-        }
-        LogLevel::Warning => tracing::warn!(target: "dpdk", "{line}"),
-        LogLevel::Notice | LogLevel::Info => tracing::info!(target: "dpdk", "{line}"),
-        LogLevel::Debug => tracing::debug!(target: "dpdk", "{line}"),
-    }
 }
 
 /// Room for a frame of the largest MTU.

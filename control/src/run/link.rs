@@ -14,6 +14,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 /// How often devices are asked: the reaction time of those whose driver alone knows.
 const DEVICE_INTERVAL: Duration = Duration::from_millis(20);
+/// A link that is down is asked for once in so many times: some drivers try to connect then, and complain.
+const DOWN_EVERY: u32 = 5;
 /// The kernel's interfaces are looked at once in so many times, in case that a message was lost.
 const KERNEL_EVERY: u32 = 50;
 /// Changes that control has not seen yet, at most.
@@ -85,7 +87,7 @@ impl LinkWatch {
         let needs_kernel = ports.iter().any(|port| port.interface_index.is_some());
         let kernel = if needs_kernel { open() } else { None };
         let mut watch = LinkWatch { ports, kernel };
-        watch.ask_devices();
+        watch.ask_devices(0);
         watch.ask_kernel().await;
         watch
     }
@@ -107,11 +109,13 @@ impl LinkWatch {
         let task = tokio::spawn(async move {
             let mut ticks = interval(DEVICE_INTERVAL);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            for turn in 1_u32.. {
+            let mut turn = 0_u32;
+            loop {
                 tokio::select! {
                     message = next(&mut self.kernel) => self.kernel_says(message),
                     _ = ticks.tick() => {
-                        self.ask_devices();
+                        turn = turn.wrapping_add(1);
+                        self.ask_devices(turn);
                         if turn.is_multiple_of(KERNEL_EVERY) {
                             self.ask_kernel().await;
                         }
@@ -128,8 +132,11 @@ impl LinkWatch {
         (changes, task)
     }
 
-    fn ask_devices(&mut self) {
-        self.ports.iter_mut().for_each(Watched::ask_device);
+    fn ask_devices(&mut self, turn: u32) {
+        let is_due = |port: &Watched| port.device_is_up || turn.is_multiple_of(DOWN_EVERY);
+        for port in self.ports.iter_mut().filter(|port| !port.has_moved && is_due(port)) {
+            port.ask_device();
+        }
     }
 
     async fn ask_kernel(&mut self) {

@@ -9,6 +9,7 @@ mod daemon;
 mod environment;
 mod io;
 mod link;
+mod log;
 mod packet;
 mod ports;
 mod show;

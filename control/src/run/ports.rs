@@ -17,11 +17,14 @@ const QUEUE_ARGUMENTS: [(&str, &str); 4] = [
     ("net_af_packet", "qpairs"),
     ("net_af_xdp", "queue_count"),
     ("net_vhost", "queues"),
-    ("net_virtio_user", "queues"),
+    (VIRTIO_USER, "queues"),
 ];
 
+/// The driver that is a server for vhost clients with `server=1`.
+const VIRTIO_USER: &str = "net_virtio_user";
+
 /// Drivers that take their MAC address as an argument, and no other way.
-const MAC_ARGUMENT: [&str; 2] = ["net_virtio_user", "net_memif"];
+const MAC_ARGUMENT: [&str; 2] = [VIRTIO_USER, "net_memif"];
 
 /// Bits of a MAC address's first octet (IEEE 802, 8.2).
 const LOCALLY_ADMINISTERED: u8 = 2;
@@ -46,6 +49,28 @@ pub struct Device {
     /// The device itself.
     pub port: Port,
     configured: Configured,
+}
+
+impl Device {
+    /// Stops and closes the device.
+    pub fn end(mut self, config: &PortConfig) {
+        if let Err(error) = self.port.stop() {
+            tracing::warn!("port \"{}\": {error}", self.name);
+        }
+        let device = config.device.as_deref().unwrap_or_default();
+        let argument = |name: &str| device.split(',').find_map(|argument| argument.strip_prefix(name));
+        if self.driver == VIRTIO_USER && argument("server=") == Some("1") {
+            // Closing it after its peer has left once makes DPDK 22.11 panic: it closes a descriptor that its interrupt
+            // thread still watches. The process ends now anyhow; only the socket would stay, and keep the next start
+            // from making its own.
+            std::mem::forget(self.port);
+            if let Some(path) = argument("path=")
+                && let Err(error) = std::fs::remove_file(path)
+            {
+                tracing::warn!("{path}: {error}");
+            }
+        }
+    }
 }
 
 /// Brings every port of the configuration up, in its order.
