@@ -189,8 +189,8 @@ fn poll(duty: &Duty, worker: &mut Worker<MbufPacket>, io: &mut DpdkIo, activity:
 
 /// How long the `n`-th sleep in a row is (from 1).
 fn nap(n: u32) -> Duration {
-    let us = SLEEP_MIN_US.checked_shl(n.saturating_sub(1)).unwrap_or(SLEEP_MAX_US);
-    Duration::from_micros(us.clamp(SLEEP_MIN_US, SLEEP_MAX_US))
+    let factor = 1_u64.checked_shl(n.saturating_sub(1)).unwrap_or(u64::MAX);
+    Duration::from_micros(SLEEP_MIN_US.saturating_mul(factor).min(SLEEP_MAX_US))
 }
 
 /// Checks that the workers' cores may be used, and leaves them to the workers: the calling thread, and those that it
