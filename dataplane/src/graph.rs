@@ -116,11 +116,13 @@ pub struct Engine<B> {
     pub transmit: Box<[TransmitQueue<B>]>,
     /// Room for lookups.
     pub batch: LookupBatch,
+    /// Room for packets that seek alternatives.
+    pub seekers: mex::Seekers,
 }
 
 /// Takes every packet of the burst to its end: on a transmit queue, at control, or dropped.
 pub fn run<B: PacketBuf>(engine: &mut Engine<B>, burst: &mut Burst<B>) {
-    let Engine { tables, limits, rings, transmit, batch } = engine;
+    let Engine { tables, limits, rings, transmit, batch, seekers } = engine;
     let counters = &rings.counters;
     while let Some(node) = burst.next_node() {
         match node {
@@ -129,7 +131,7 @@ pub fn run<B: PacketBuf>(engine: &mut Engine<B>, burst: &mut Burst<B>) {
             NodeId::MexPeer => mex_peer::process(tables, counters, burst),
             NodeId::Lookup => lookup::process(tables, batch, burst),
             NodeId::MexSite => mex_site::process(tables, counters, burst),
-            NodeId::Mex => mex::process(tables, counters, &mut limits.mex, batch, burst),
+            NodeId::Mex => mex::process(tables, counters, &mut limits.mex, batch, seekers, burst),
             NodeId::NextHop => next_hop::process(tables, burst),
             NodeId::MexCommit => mex_commit::process(tables, counters, burst),
             NodeId::MexQuote => mex_quote::process(tables, counters, burst),

@@ -11,6 +11,8 @@ use crate::drop::Drop;
 use crate::graph::{self, Engine, NodeId};
 use crate::id::{MAX_PORTS, PortId};
 use crate::limit::{IcmpLimits, Limits, TokenBucket};
+use crate::node::lookup::LookupBatch;
+use crate::node::mex::Seekers;
 use crate::node::output::TransmitQueue;
 use crate::table::{Liveness, Tables};
 use crate::update::{Inject, Resume, Rings, UPDATES_PER_POLL, Update};
@@ -88,7 +90,8 @@ impl<B: PacketBuf> Worker<B> {
             limits: Limits::new(IcmpLimits::default()),
             rings,
             transmit: (0..MAX_PORTS).map(|_| TransmitQueue::default()).collect(),
-            batch: crate::node::lookup::LookupBatch::default(),
+            batch: LookupBatch::default(),
+            seekers: Seekers::default(),
         };
         Worker { engine, burst: Burst::default(), retiring: None }
     }

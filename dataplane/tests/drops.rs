@@ -14,6 +14,7 @@ use dataplane::graph::{self, Engine, NodeId};
 use dataplane::id::{PortId, VrfId};
 use dataplane::limit::{IcmpLimits, Limits};
 use dataplane::node::lookup::{LookupBatch, MAX_LOOKUPS};
+use dataplane::node::mex::Seekers;
 use dataplane::node::output::TransmitQueue;
 use dataplane::table::{MexPolicy, NextHop, Peer, PeerRef, Site, Tables, Trigger};
 use dataplane::update::{Inject, PUNT_RING_LEN, Resume, Rings};
@@ -303,6 +304,7 @@ fn looped() -> Drop {
         rings: rings.clone(),
         transmit: [TransmitQueue::default()].into(),
         batch: LookupBatch::default(),
+        seekers: Seekers::default(),
     };
     let mut burst = Burst::default();
     let frame = octets::frame(Mac::default(), &to("2001:db8:1::1"));

@@ -43,7 +43,7 @@ fn ordinary(reason: Drop) -> Next {
 }
 
 /// A packet that seeks a way out.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Seek {
     slot: u8,
     /// Hdr Ext Len and Pleft.
@@ -56,9 +56,16 @@ struct Seek {
 }
 
 /// The packets of a burst that still seek. At most one entry a slot, so the list never holds more than [`SLOTS`].
-struct Seekers {
-    list: [Seek; SLOTS],
+#[derive(Debug)]
+pub struct Seekers {
+    list: Box<[Seek; SLOTS]>,
     len: usize,
+}
+
+impl Default for Seekers {
+    fn default() -> Self {
+        Seekers { list: Box::new([Seek::default(); SLOTS]), len: 0 }
+    }
 }
 
 impl Seekers {
@@ -67,8 +74,8 @@ impl Seekers {
         self.len += 1;
     }
 
-    fn as_slice(&self) -> &[Seek] {
-        self.list.get(..self.len).unwrap_or_default()
+    fn is_empty(&self) -> bool {
+        self.len == 0
     }
 }
 
@@ -215,12 +222,12 @@ pub fn process<B: PacketBuf>(
     counters: &Counters,
     policer: &mut TokenBucket,
     batch: &mut LookupBatch,
+    seekers: &mut Seekers,
     burst: &mut Burst<B>,
 ) {
-    let mut seekers = Seekers { list: [Seek::default(); SLOTS], len: 0 };
-    examine_all(tables, counters, policer, burst, &mut seekers);
+    examine_all(tables, counters, policer, burst, seekers);
     // Each round uses up at least one alternative of each seeker, so this ends after max_prefixes rounds.
-    while !seekers.as_slice().is_empty() {
-        round(tables, counters, batch, burst, &mut seekers);
+    while !seekers.is_empty() {
+        round(tables, counters, batch, burst, seekers);
     }
 }

@@ -1,6 +1,7 @@
 //! Makes the changes that MEX has decided on, now that the packet is sure to leave: inserts the AP header, exchanges
 //! prefixes, or strips the header and restores the destination (docs/mex.md, "commit late").
 
+use super::rewrite;
 use crate::buffer::{PacketBuf, packet_mut};
 use crate::burst::{Burst, Meta, Pending};
 use crate::counters::Counters;
@@ -9,7 +10,9 @@ use crate::table::Tables;
 use crate::wire::{ap, ipv6};
 
 edges! {
-    /// Changed: on to the rewrite.
+    /// Changed, and written: ready for the wire.
+    Output => node Output,
+    /// Stripped: what the header hid may need a rewrite of its own (`mex-quote`).
     Rewrite => node Rewrite,
     /// No room for the header, and the packet needs it: its destination is an alternative.
     Headroom => drop Headroom,
@@ -44,7 +47,14 @@ fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta
         }
         counters.mex.restored.add(1);
     }
-    Next::Rewrite
+    match tables.adjacencies.get(meta.adjacency.index()) {
+        // The rewrite has made every check with this change in mind.
+        Some(adjacency) if !pending.has(Pending::STRIP) => {
+            rewrite::write(counters, adjacency, buffer, meta);
+            Next::Output
+        }
+        _ => Next::Rewrite,
+    }
 }
 
 /// Changes a burst.

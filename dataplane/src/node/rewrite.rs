@@ -105,15 +105,29 @@ fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta
     {
         return Next::Quote;
     }
+    write(counters, adjacency, buffer, meta);
+    Next::Output
+}
+
+/// Writes the Ethernet header and the hop limit of a packet that has passed every check.
+#[inline]
+pub(super) fn write<B: PacketBuf>(
+    counters: &Counters,
+    adjacency: &Adjacency,
+    buffer: &mut B,
+    meta: &mut Meta,
+) {
     if let Some(front) = buffer.bytes_mut().first_chunk_mut::<FRONT_LEN>() {
         front[..ethernet::LEN].copy_from_slice(&adjacency.ethernet);
-        if is_forwarded && let Some(mut header) = ipv6::Header::of_mut(&mut front[ethernet::LEN..]) {
-            header.set_hop_limit(hop_limit - 1);
+        if !meta.flags.has(Flags::ORIGINATED)
+            && let Some(mut header) = ipv6::Header::of_mut(&mut front[ethernet::LEN..])
+        {
+            // Checked to be above 1.
+            header.set_hop_limit(header.hop_limit().wrapping_sub(1));
         }
     }
     counters.use_adjacency(meta.adjacency);
     meta.out = adjacency.port;
-    Next::Output
 }
 
 fn is_filtered(tables: &Tables, adjacency: &Adjacency, meta: &Meta) -> bool {
