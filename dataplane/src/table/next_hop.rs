@@ -46,11 +46,20 @@ impl Default for NextHops {
 }
 
 impl NextHops {
-    /// Entries by id; id 0 is put to "no route" whatever is given.
+    /// Entries by id; id 0 is put to "no route" whatever is given, and so is a site behind a site: no packet may go round
+    /// in circles.
     pub fn new(mut entries: Vec<NextHop>, groups: Vec<Group>) -> NextHops {
         match entries.first_mut() {
             Some(first) => *first = NextHop::NoRoute,
             None => entries.push(NextHop::NoRoute),
+        }
+        let is_site: Vec<_> = entries.iter().map(|entry| matches!(entry, NextHop::Site { .. })).collect();
+        for entry in &mut entries {
+            if let NextHop::Site { via, .. } = entry
+                && is_site.get(via.index()).copied().unwrap_or_default()
+            {
+                *entry = NextHop::NoRoute;
+            }
         }
         NextHops { entries: entries.into_boxed_slice(), groups: groups.into_boxed_slice() }
     }
@@ -81,10 +90,7 @@ impl NextHops {
             NextHop::Group(index) => {
                 self.group(index).is_some_and(|g| g.members.iter().any(|m| liveness.is_up(m.adjacency)))
             }
-            NextHop::Site { via, .. } => match self.entry(via) {
-                NextHop::Site { .. } => false,
-                _ => self.is_reachable(via, liveness),
-            },
+            NextHop::Site { via, .. } => self.is_reachable(via, liveness),
         }
     }
 }
@@ -189,7 +195,7 @@ mod tests {
         let table = NextHops::new(vec![NextHop::Local, NextHop::Site { site: 0, via: NextHopId(1) }], vec![]);
         assert_eq!(table.entry(NextHopId(0)), NextHop::NoRoute);
         assert_eq!(table.entry(NextHopId(9)), NextHop::NoRoute);
-        assert!(!table.is_reachable(NextHopId(1), &Liveness::default()));
+        assert_eq!(table.entry(NextHopId(1)), NextHop::NoRoute, "a site behind itself");
         assert_eq!(Group::new([]).pick(1, &Liveness::default()), None);
     }
 }
