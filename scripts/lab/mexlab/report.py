@@ -45,7 +45,7 @@ def timeline(outcome: Outcome) -> str:
         soon = f"{outcome.first_by_d_ms:.1f} ms after the cut"
         rows.append((first, f"ISP C exchanges prefixes: the first packet reaches the site by ISP D, {soon}"))
     if outcome.finished:
-        rows.append((gap_to, f"host2 receives again: at the cut nothing came for {gap}"))
+        rows.append((gap_to, f"host2 receives again: nothing had come for {gap}"))
         rows.append((end, f"ISP C has exchanged the prefix of {outcome.exchanged} packets, by ISP B to {SITE_D}"))
         rows.append((end, f"the longest gap of the whole transfer was {longest}"))
         rows.append((end, f"the end: {mib(outcome.bytes_after)} more have arrived, in {packets(ways, 'after')}"))
@@ -54,7 +54,7 @@ def timeline(outcome: Outcome) -> str:
     else:
         rows.append((end, f"given up: {mib(outcome.bytes_after)} more have arrived, then nothing for {longest}"))
         rows.append((end, "the connection is dead"))
-    return "\n".join(f"  {at_s:7.2f} s  {text}" for at_s, text in sorted(rows, key=lambda row: row[0]))
+    return "\n".join(f"  {at_s:8.3f} s  {text}" for at_s, text in sorted(rows, key=lambda row: row[0]))
 
 
 def packets(ways: dict[str, dict[str, int]], when: str) -> str:

@@ -15,8 +15,6 @@ PORT = 5001
 CONNECT_TIMEOUT_S = 15
 AP_NEXT_HEADER = 253
 MILLISECONDS = 1000
-# What the cut does to the transfer shows within this time, or not at all.
-CUT_WINDOW_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,7 @@ class Outcome:
     cut_gap_s: float = 0.0
     cut_gap_from_s: float = 0.0
     first_by_d_s: float = 0.0
+    moments: list[float] = field(default_factory=list)
     exchanged: int = 0
     by_isp: dict[str, dict[str, int]] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
@@ -133,7 +132,16 @@ def transfer(lab: Lab, mex: bool, binary: Path | None, plan: Plan, tell, kernel:
     finally:
         outcome.complaints += lab.down()
     count_packets(captures_dir, outcome)
+    find_gap_at_cut(outcome)
     return outcome
+
+
+def find_gap_at_cut(outcome: Outcome) -> None:
+    """The time without an arrival at host2 that the first packet by ISP D ended; without one, the longest since the cut."""
+    pairs = zip(outcome.moments, outcome.moments[1:], strict=False)
+    gaps = [(after - before, before) for before, after in pairs if after > (outcome.first_by_d_s or outcome.cut_s)]
+    found = min(gaps, key=lambda gap: gap[1], default=(0.0, 0.0)) if outcome.first_by_d_s else max(gaps, default=(0.0, 0.0))
+    outcome.cut_gap_s, outcome.cut_gap_from_s = found
 
 
 def observe(lab: Lab, outcome: Outcome, plan: Plan, tell) -> None:
@@ -198,9 +206,7 @@ def judge_logs(received: Log, sent: Log, outcome: Outcome) -> None:
     moments = [at for at, _ in arrivals] + [outcome.end_s]
     gaps = [(after - before, before) for before, after in zip(moments, moments[1:], strict=False)]
     outcome.gap_s, outcome.gap_from_s = max(gaps)
-    # The cut's own gap: the longest that ends after the cut and begins before or soon after it.
-    at_cut = [(gap, at) for gap, at in gaps if at + gap > outcome.cut_s and at < outcome.cut_s + CUT_WINDOW_S]
-    outcome.cut_gap_s, outcome.cut_gap_from_s = max(at_cut, default=(0.0, outcome.cut_s))
+    outcome.moments = moments
 
 
 # Where host1's packets are counted: the interface by which they leave that provider.
