@@ -28,9 +28,10 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub use dataplane::table::{Trigger, Triggers};
 pub use model::{
     Config, DEFAULT_VRF, Dpdk, Hugepages, Icmp, Idle, Mex, NeighborConfig, NextHop, Peer, Permit, PortConfig,
-    RouteAction, RouteConfig, Site, Trigger, Triggers,
+    RouteAction, RouteConfig, Site,
 };
 pub use next_hop::{NextHopError, resolve_next_hop, route_problem, unknown_port};
 pub use prefix::{Prefix, Prefix4, Prefix6};

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use dataplane::table::{Trigger, Triggers};
+
 use super::prefix::{Prefix, Prefix6};
 use super::report::Problem;
 
@@ -216,78 +218,6 @@ impl Mex {
     /// Whether `[[mex.site]]` and `[[mex.peer]]` sections are at work: unless `enabled = false`.
     pub fn edge_enabled(&self) -> bool {
         self.enabled != Some(false)
-    }
-}
-
-/// A result of a lookup that makes the router look for alternatives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
-    /// No entry.
-    NoRoute,
-    /// A reject route.
-    Unreachable,
-    /// A discard route.
-    Blackhole,
-    /// A route with the action `mex`.
-    Mex,
-    /// A next hop whose links are all down.
-    NextHopDown,
-}
-
-impl Trigger {
-    /// All of them, with their names.
-    pub const NAMES: [(&'static str, Self); 5] = [
-        ("no-route", Self::NoRoute),
-        ("unreachable", Self::Unreachable),
-        ("blackhole", Self::Blackhole),
-        ("mex", Self::Mex),
-        ("next-hop-down", Self::NextHopDown),
-    ];
-
-    const fn bit(self) -> u8 {
-        1 << self as u8
-    }
-}
-
-/// A set of [`Trigger`]s.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Triggers(u8);
-
-impl Triggers {
-    /// None.
-    pub const NONE: Self = Self(0);
-    /// All but `next-hop-down`, which is opt-in.
-    pub const DEFAULT: Self = Self::NONE
-        .with(Trigger::NoRoute)
-        .with(Trigger::Unreachable)
-        .with(Trigger::Blackhole)
-        .with(Trigger::Mex);
-
-    /// The set with this one in it.
-    #[must_use]
-    pub const fn with(self, trigger: Trigger) -> Self {
-        Self(self.0 | trigger.bit())
-    }
-
-    /// Whether this one is in the set.
-    pub const fn contains(self, trigger: Trigger) -> bool {
-        self.0 & trigger.bit() != 0
-    }
-
-    /// Whether the set is empty.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The names of those in the set.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Trigger::NAMES.into_iter().filter(move |(_, trigger)| self.contains(*trigger)).map(|(name, _)| name)
-    }
-}
-
-impl std::fmt::Debug for Triggers {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.names()).finish()
     }
 }
 

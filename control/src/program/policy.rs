@@ -1,26 +1,11 @@
 //! The MEX policy for the workers, from the configuration and what is this node's own.
 
 use dataplane::fib::Prefix6;
-use dataplane::table::{MexPolicy, Peer, Site, Trigger, Triggers, mex};
+use dataplane::table::{MexPolicy, Peer, Site, mex};
 use dataplane::wire::ext::WalkBounds;
 
 use crate::config;
 use crate::rib::prefix6;
-
-/// The triggers as the packet path knows them.
-fn triggers(of: config::Triggers) -> Triggers {
-    [
-        (config::Trigger::NoRoute, Trigger::NoRoute),
-        (config::Trigger::Unreachable, Trigger::Unreachable),
-        (config::Trigger::Blackhole, Trigger::Blackhole),
-        (config::Trigger::Mex, Trigger::Mex),
-        (config::Trigger::NextHopDown, Trigger::NextHopDown),
-    ]
-    .into_iter()
-    .filter(|(configured, _)| of.contains(*configured))
-    .map(|(_, trigger)| trigger)
-    .collect()
-}
 
 /// The high halves of /64 prefixes.
 pub fn high_halves(prefixes: &[config::Prefix6]) -> Box<[u64]> {
@@ -38,7 +23,7 @@ pub fn compile(mex: &config::Mex, own: impl Iterator<Item = u128>) -> MexPolicy 
         pairs.iter().map(|pair| mex::Permit { from: prefix6(pair.from), to: prefix6(pair.to) }).collect()
     });
     MexPolicy {
-        triggers: triggers(mex.effective_triggers()),
+        triggers: mex.effective_triggers(),
         next_header: mex.next_header,
         max_prefixes: mex.max_prefixes,
         bounds: WalkBounds { max_headers: mex.max_headers, max_octets: mex.max_octets },

@@ -183,7 +183,9 @@ mod tests {
         let count = buffers(&small, 4096).unwrap();
         assert_eq!(count, 8191, "two queues, two caches, the rings: the next power of two, less one");
         let tiny = config(&format!("[dpdk]\nmemory = \"16M\"\nworkers = [0]\n{port}"));
-        let Err(RunError::Memory { needed_mb }) = buffers(&tiny, 4096) else { panic!("16 MiB is too little") };
+        let Err(RunError::Memory { needed_mb }) = buffers(&tiny, 4096) else {
+            panic!("16 MiB is too little")
+        };
         let enough = config(&format!("[dpdk]\nmemory = \"{needed_mb}M\"\nworkers = [0]\n{port}"));
         assert!(buffers(&enough, 4096).is_ok(), "{needed_mb} MiB");
     }

@@ -2,6 +2,8 @@
 //! algorithm). The burst goes round by round: each round looks up one candidate of every packet that still seeks.
 //! Nothing is written to a packet here: `mex_commit` exchanges, once the packet is sure to leave.
 
+mod seek;
+
 use super::lookup::LookupBatch;
 use crate::buffer::{PacketBuf, packet};
 use crate::burst::{Burst, Meta, Pending, SLOTS};
@@ -11,6 +13,8 @@ use crate::graph::NodeId;
 use crate::limit::TokenBucket;
 use crate::table::{MexPolicy, Tables};
 use crate::wire::{ap, ext, ipv6};
+pub use seek::Seekers;
+use seek::{Seek, next_candidate};
 
 edges! {
     /// An alternative is reachable.
@@ -39,43 +43,6 @@ fn ordinary(reason: Drop) -> Next {
         Drop::MexRoute => Next::MexRoute,
         Drop::NextHopDown => Next::NextHopDown,
         _ => Next::NoRoute,
-    }
-}
-
-/// A packet that seeks a way out.
-#[derive(Clone, Copy, Debug, Default)]
-struct Seek {
-    slot: u8,
-    /// Hdr Ext Len and Pleft.
-    n: u8,
-    p: u8,
-    /// Alternatives tried so far.
-    tried: u8,
-    /// The destination as received.
-    destination: u128,
-}
-
-/// The packets of a burst that still seek. At most one entry a slot, so the list never holds more than [`SLOTS`].
-#[derive(Debug)]
-pub struct Seekers {
-    list: Box<[Seek; SLOTS]>,
-    len: usize,
-}
-
-impl Default for Seekers {
-    fn default() -> Self {
-        Seekers { list: Box::new([Seek::default(); SLOTS]), len: 0 }
-    }
-}
-
-impl Seekers {
-    fn push(&mut self, seek: Seek) {
-        self.list[self.len % SLOTS] = seek;
-        self.len += 1;
-    }
-
-    fn is_empty(&self) -> bool {
-        self.len == 0
     }
 }
 
@@ -126,36 +93,6 @@ fn examine(
         return Err(Next::Policed);
     }
     Ok(Seek { slot: 0, n, p, tried: 0, destination })
-}
-
-/// Alternative `number` (1-based) of the packet: from its header, or from what will be inserted.
-fn alternative(mex: &MexPolicy, packet: &[u8], meta: &Meta, number: u8) -> Option<u64> {
-    if meta.pending.has(Pending::INSERT) {
-        let peer = mex.peers.get(usize::from(meta.peer.peer))?;
-        return peer.alternatives(meta.peer.own).nth(usize::from(number).checked_sub(1)?);
-    }
-    ap::prefix(packet, usize::from(meta.ap.offset), number)
-}
-
-/// The next candidate destination that policy allows; `None` when all are used up.
-fn next_candidate(
-    mex: &MexPolicy,
-    counters: &Counters,
-    packet: &[u8],
-    meta: &Meta,
-    seek: &mut Seek,
-) -> Option<u128> {
-    let last = seek.p.min(mex.max_prefixes);
-    while seek.tried < last {
-        seek.tried += 1;
-        let prefix = alternative(mex, packet, meta, seek.n - seek.p + seek.tried)?;
-        let candidate = u128::from(prefix) << 64 | u128::from(seek.destination as u64);
-        if candidate != seek.destination && mex.allows(seek.destination, candidate) {
-            return Some(candidate);
-        }
-        counters.mex.refused.add(1);
-    }
-    None
 }
 
 /// Examines every packet of the burst; those that seek go into `seekers`, the others to their end.

@@ -1,5 +1,7 @@
 //! MEX policy: when to exchange, what with, and for whom this node is the edge.
 
+use std::fmt;
+
 use crate::fib::{Prefix6, PrefixSet};
 use crate::wire::ext::WalkBounds;
 
@@ -19,25 +21,62 @@ pub enum Trigger {
     NextHopDown,
 }
 
+impl Trigger {
+    /// The names in configuration and output.
+    pub const NAMES: [(&'static str, Trigger); 5] = [
+        ("no-route", Trigger::NoRoute),
+        ("unreachable", Trigger::Unreachable),
+        ("blackhole", Trigger::Blackhole),
+        ("mex", Trigger::Mex),
+        ("next-hop-down", Trigger::NextHopDown),
+    ];
+}
+
 /// A set of [`Trigger`]s.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Triggers(u8);
 
 impl Triggers {
-    /// True when no trigger is in the set: the router part of MEX is off.
-    pub fn is_empty(self) -> bool {
+    /// No trigger: the router part of MEX is off.
+    pub const NONE: Triggers = Triggers(0);
+    /// What MEX reacts to unless told otherwise: all but `next-hop-down`.
+    pub const DEFAULT: Triggers = Triggers::NONE
+        .with(Trigger::NoRoute)
+        .with(Trigger::Unreachable)
+        .with(Trigger::Blackhole)
+        .with(Trigger::Mex);
+
+    /// The set with `trigger` in it.
+    #[must_use]
+    pub const fn with(self, trigger: Trigger) -> Triggers {
+        Triggers(self.0 | 1 << trigger as u8)
+    }
+
+    /// True when no trigger is in the set.
+    pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// True when `trigger` is in the set.
-    pub fn contains(self, trigger: Trigger) -> bool {
+    pub const fn contains(self, trigger: Trigger) -> bool {
         self.0 & 1 << trigger as u8 != 0
+    }
+
+    /// The names of the triggers in the set.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Trigger::NAMES.into_iter().filter(move |(_, trigger)| self.contains(*trigger)).map(|(name, _)| name)
+    }
+}
+
+impl fmt::Debug for Triggers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
     }
 }
 
 impl FromIterator<Trigger> for Triggers {
     fn from_iter<I: IntoIterator<Item = Trigger>>(triggers: I) -> Self {
-        Triggers(triggers.into_iter().fold(0, |set, trigger| set | 1 << trigger as u8))
+        triggers.into_iter().fold(Triggers::NONE, Triggers::with)
     }
 }
 

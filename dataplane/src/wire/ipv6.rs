@@ -195,7 +195,7 @@ pub const ALL_NODES: u128 = 0xff02 << 112 | 1;
 /// ff02::2, all routers on the link.
 pub const ALL_ROUTERS: u128 = 0xff02 << 112 | 2;
 
-/// ff02::1:ffXX:XXXX, the solicited-node group of `address` (RFC 4291, 2.7.1).
+/// In ff02::1:ff00:0/104, the solicited-node group of `address` (RFC 4291, 2.7.1).
 pub const fn solicited_node(address: u128) -> u128 {
     0xff02 << 112 | 0x1_ff00_0000 | address & 0xff_ffff
 }

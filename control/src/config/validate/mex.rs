@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use super::{Ports, limited, prefix6};
 use crate::config::limits;
-use crate::config::model::{Mex, Peer, Permit, Site, Trigger, Triggers};
+use crate::config::model::{Mex, Peer, Permit, Site};
 use crate::config::prefix::{Prefix, Prefix6};
 use crate::config::raw::{RawMex, RawSite};
 use crate::config::report::{Located, Report, quoted};
 use crate::config::section::{List, choose};
+use crate::config::{Trigger, Triggers};
 
 /// Next Header value for experiments (RFC 4727).
 const DEFAULT_NEXT_HEADER: u8 = 253;
