@@ -12,13 +12,12 @@ use crate::program::adjacencies::Neighbor;
 use crate::rib;
 
 impl<B: PacketBuf> Router<B> {
-    /// Takes at most `limit` packets from the workers' rings and deals with them. Returns how many there were.
+    /// Takes at most `limit` packets from each worker's ring and deals with them. Returns how many there were.
     pub fn take_punts(&mut self, limit: usize, buffers: &mut impl Buffers<B>, now_ns: u64) -> usize {
         let mut taken = 0;
         for worker in 0..self.workers.len() {
-            while taken < limit
-                && let Some(punt) = self.workers.get(worker).and_then(|w| w.rings.punts.pop())
-            {
+            for _ in 0..limit {
+                let Some(punt) = self.workers.get(worker).and_then(|w| w.rings.punts.pop()) else { break };
                 buffers.follow(&punt.buffer);
                 self.take_punt(worker, punt, now_ns);
                 self.carry_out(buffers);

@@ -44,15 +44,19 @@ fn growth(meta: &Meta) -> isize {
 }
 
 /// The MTU check of a packet that MEX makes longer or shorter: the source learns what it may send, not what the link
-/// carries. An insertion that would leave less than the minimum MTU is called off: unprotected beats undeliverable.
+/// carries. An insertion that does not fit is called off where the source cannot be asked for less, because every link
+/// carries 1280 octets: unprotected beats undeliverable.
 fn check_changed(counters: &Counters, len: usize, mtu: usize, meta: &mut Meta) -> Option<Next> {
     let room = mtu.saturating_add_signed(-growth(meta));
+    if len <= room {
+        return None;
+    }
     if meta.pending == Pending::INSERT && room < ipv6::MIN_MTU {
         meta.pending = Pending::NONE;
         counters.mex.not_inserted.add(1);
         return (len > mtu).then(|| too_big(mtu, meta));
     }
-    (len > room).then(|| too_big(room, meta))
+    Some(too_big(room, meta))
 }
 
 fn too_big(mtu: usize, meta: &mut Meta) -> Next {
