@@ -120,6 +120,17 @@ def insertion_errors():
     c.packet("lan", plain(SITE[3], data=bytes(full - 72))).to(
         "isp-c", carried(SITE[3], others(SITE, SITE[3]), data=bytes(full - 72), hlim=63))
     made.append(c)
+    least = 1280 - 40 - 8
+    c = peer("04-least-mtu", "A link of 1280 octets: what fits with the header gets it; what does not goes without, for "
+             "no host can be asked for less than 1280 octets; what is longer than the link's MTU: (2,0) with that MTU.",
+             isp_c=dict(mtu=1280))
+    c.packet("lan", plain(SITE[0], data=bytes(least - 24))).to(
+        "isp-c", carried(SITE[0], SITE[1:3], data=bytes(least - 24), hlim=63))
+    for data in (least - 23, least):
+        c.packet("lan", plain(SITE[0], data=bytes(data))).to("isp-c", hop(plain(SITE[0], data=bytes(data))))
+    c.packet("lan", plain(SITE[0], data=bytes(least + 1))).error(2, 0, 1280, "too-big")
+    c.mex = {"inserted": 1, "not-inserted": 3}
+    made.append(c)
     c = peer("05-no-route", "No route and no alternative either: ICMPv6 (1,0), the quote has no AP header.",
              routes=[via("2001:db8:c::/48", "isp-c")], n=1)
     c.packet("lan", plain(SITE[0])).no_route()
