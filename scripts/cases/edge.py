@@ -12,8 +12,8 @@ FL = 0x12345
 
 
 def build():
-    return [*insertion(), *insertion_orders(), *insertion_errors(), *not_inserted(), *restored(), *refused(),
-            *untouched()]
+    return [*insertion(), *insertion_orders(), *insertion_errors(), *not_inserted(), *quoted(), *restored(),
+            *refused(), *untouched()]
 
 
 def plain(prefix, nh=UDP_NH, head=b"", upper=None, hlim=64, data=DATA):
@@ -137,6 +137,43 @@ def insertion_errors():
     made.append(c)
     c = peer("05-hop-limit", "Hop limit 1 at the inserting edge: ICMPv6 (3,0), the quote has no AP header.")
     c.packet("lan", plain(SITE[0], hlim=1)).error(3, 0, 0, "hop-limit")
+    made.append(c)
+    return made
+
+
+def quoted():
+    """Errors from the network about packets that got the header at this edge."""
+    router = "2001:db8:99::9"
+    site = [SITE[0], SITE[1], SITE[2]]
+
+    def report(kind, code, word, quote):
+        return ip6(router, SRC, ICMP6, icmp6(router, SRC, kind, code, word.to_bytes(4, "big") + quote))
+
+    c = peer("08-error-quotes", "ICMP errors received: the host behind the edge sees its own packet quoted, whatever was "
+             "exchanged; a Packet Too Big tells it what it may send, a pointer behind the header moves with it.")
+    data = bytes(range(64)) * 16
+    sent = plain(site[0], hlim=60, data=data)
+    for k in (0, 1, 2):
+        quote = carried(site[0], site[1:], k, hlim=60, data=data)
+        for kind, code, word, told in (
+            (2, 0, 1400, 1376), (2, 0, 1290, 1280), (1, 0, 0, 0), (3, 0, 0, 0), (4, 0, 68, 44), (4, 0, 42, 42)
+        ):
+            c.packet("isp-c", report(kind, code, word, quote)).to("lan", hop(report(kind, code, told, sent)))
+    # What a router may cut: all behind the AP header.
+    cut = carried(site[0], site[1:], 1, hlim=60, data=data)[:64]
+    c.packet("isp-c", report(1, 0, 0, cut)).to("lan", hop(report(1, 0, 0, sent[:40])))
+    c.mex = {"quotes-restored": 19}
+    made = [c]
+    c = peer("08-other-quotes", "Left alone: a quote without the header, cut within it, of a packet to somebody else, an "
+             "error with a wrong checksum, and what is no error.")
+    quote = carried(site[0], site[1:], 1, hlim=60)
+    foreign = ip6(SRC, "2001:db8:77::1", AP, ap(UDP_NH, site[1:]) + udp(SRC, "2001:db8:77::1", DATA), hlim=60)
+    wrong = bytearray(report(2, 0, 1400, quote))
+    wrong[-1] ^= 1
+    for packet in (report(2, 0, 1400, plain(site[0])), report(2, 0, 1400, quote[:63]), report(1, 0, 0, foreign),
+                   bytes(wrong), report(129, 0, 0, quote)):
+        c.packet("isp-c", packet).to("lan", hop(packet))
+    c.mex = {"quotes-restored": 0}
     made.append(c)
     return made
 
