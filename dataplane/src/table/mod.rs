@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::fib::Fib6;
 use crate::id::{MAX_VRFS, PortId, VrfId};
+use crate::wire::ipv6;
 pub use adjacency::{Adjacency, Liveness};
 pub use mex::{MexPolicy, Peer, PeerRef, Site, Trigger, Triggers};
 pub use next_hop::{Group, NextHop, NextHops};
@@ -58,17 +59,46 @@ impl Tables {
         self.ports.get(port.index())
     }
 
-    /// The source of an `ICMPv6` error about a packet that `port` received: its first address, else any of the node's
-    /// (of the same VRF first), else its link-local address.
+    /// The source of an `ICMPv6` error about a packet that `port` received: its first address that is not link-local,
+    /// else any of the node's (of the same VRF first), else its link-local address.
     pub fn icmp_source(&self, port: PortId) -> Option<u128> {
         let received = self.port(port)?;
-        let in_vrf = |same: bool| {
-            self.ports
-                .iter()
-                .filter(move |p| (p.vrf == received.vrf) == same)
-                .find_map(|p| p.addresses.first())
+        let first =
+            |port: &Port| port.addresses.iter().copied().find(|address| !ipv6::is_link_local(*address));
+        let in_vrf =
+            |same: bool| self.ports.iter().filter(|p| (p.vrf == received.vrf) == same).find_map(first);
+        Some(
+            first(received).or_else(|| in_vrf(true)).or_else(|| in_vrf(false)).unwrap_or(received.link_local),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_come_from_an_address_that_the_source_can_answer() {
+        let port = |vrf, addresses: &[u128]| Port {
+            vrf: VrfId(vrf),
+            link_local: 0xfe80 << 112 | 9,
+            addresses: addresses.into(),
+            ..Port::default()
         };
-        let address = received.addresses.first().or_else(|| in_vrf(true)).or_else(|| in_vrf(false));
-        Some(address.copied().unwrap_or(received.link_local))
+        let link_local = 0xfe80 << 112 | 1;
+        let of = |ports: &[Port]| {
+            let mut tables = Tables::new(Arc::default());
+            tables.ports = ports.iter().cloned().collect();
+            tables.icmp_source(PortId(0))
+        };
+        assert_eq!(of(&[port(0, &[link_local, 5, 6]), port(0, &[7])]), Some(5));
+        assert_eq!(
+            of(&[port(1, &[link_local]), port(0, &[7]), port(1, &[8])]),
+            Some(8),
+            "of the same VRF first"
+        );
+        assert_eq!(of(&[port(1, &[]), port(0, &[7])]), Some(7));
+        assert_eq!(of(&[port(0, &[link_local])]), Some(0xfe80 << 112 | 9));
+        assert_eq!(of(&[]), None);
     }
 }
