@@ -264,6 +264,15 @@ fn replay_sums_up_for_people_and_as_json() {
         24,
         "not a valid empty capture"
     );
+    // The way of a packet goes to the other stream, so that a program can read the summary.
+    let ended = mexfwd(directory.path(), &[&arguments[..], &["--json", "--trace"]].concat());
+    assert!(serde_json::from_str::<Value>(&ended.stdout).is_ok(), "{}", ended.stdout);
+    assert_eq!(
+        ended.stderr.trim(),
+        "packet 1 from a: ethernet-input > ip6-input > lookup > rewrite > output",
+        "{}",
+        ended.stderr
+    );
     let ended = mexfwd(directory.path(), &arguments);
     assert_eq!(ended.status, 0);
     assert!(

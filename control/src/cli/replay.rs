@@ -52,6 +52,5 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if json {
         return output::print_json(&summary);
     }
-    replay::print_summary(&summary);
-    Ok(())
+    output::print(&replay::summary_text(&summary))
 }

@@ -1,6 +1,7 @@
 //! One worker and the router, driven in turn by one thread.
 
 use std::collections::VecDeque;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use dataplane::buffer::HeapBuf;
@@ -214,7 +215,8 @@ impl Engine {
         }
         let first = self.timestamps.front().map_or(0, |(number, _)| *number);
         for (index, steps) in packets.iter().enumerate().filter(|(_, steps)| !steps.is_empty()) {
-            println!("{}", self.describe(first + index as u64, steps));
+            // Who has closed the pipe has seen enough.
+            let _ = writeln!(io::stderr().lock(), "{}", self.describe(first + index as u64, steps));
         }
     }
 

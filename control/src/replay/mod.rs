@@ -15,7 +15,7 @@ use crate::command::{self, Command};
 use crate::config::{self, Config, Problem};
 use capture::CaptureError;
 use engine::Engine;
-pub use summary::print_summary;
+pub use summary::summary_text;
 
 /// What to replay.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub struct Options {
     pub script: Option<PathBuf>,
     /// Packets that go through the graph together, 1 to 256.
     pub burst: usize,
-    /// Print the way of each packet.
+    /// Print the way of each packet on standard error.
     pub trace: bool,
 }
 

@@ -1,21 +1,24 @@
 //! A replay's summary for people.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
-/// Prints the summary that [`super::run`] returned.
-pub fn print_summary(summary: &Value) {
+/// The summary that [`super::run`] returned, as a table.
+pub fn summary_text(summary: &Value) -> String {
     let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
-    println!("{:<20} {:>12} {:>12}", "port", "received", "sent");
+    let mut text = format!("{:<20} {:>12} {:>12}\n", "port", "received", "sent");
     for (name, port) in summary.get("ports").and_then(Value::as_object).into_iter().flatten() {
-        println!("{name:<20} {:>12} {:>12}", number(port, "rx"), number(port, "tx"));
+        let _ = writeln!(text, "{name:<20} {:>12} {:>12}", number(port, "rx"), number(port, "tx"));
     }
     for (title, key) in [("dropped", "drops"), ("mex", "mex")] {
         let counts = summary.get(key).and_then(Value::as_object).into_iter().flatten();
         for (name, count) in counts.filter(|(_, count)| count.as_u64() != Some(0)) {
-            println!("{title:<20} {name:<20} {:>5}", count.as_u64().unwrap_or(0));
+            let _ = writeln!(text, "{title:<20} {name:<20} {:>5}", count.as_u64().unwrap_or(0));
         }
     }
-    println!(
+    let _ = writeln!(
+        text,
         "received {} + made {} = sent {} + dropped {} + consumed {}",
         number(summary, "received"),
         number(summary, "made"),
@@ -23,4 +26,5 @@ pub fn print_summary(summary: &Value) {
         number(summary, "dropped"),
         number(summary, "consumed"),
     );
+    text
 }
