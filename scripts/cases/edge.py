@@ -246,6 +246,16 @@ def restored():
              "is right again.")
     c.packet("isp-c", carried(SITE[0], SITE[1:3], 2, hlim=62)).to("lan", plain(SITE[0], hlim=61))
     made.append(c)
+    gateway = join(SITE[0], "::fe")
+    c = site("06-own-address", "An address of the edge in the site's prefix is restored like a host's: its echo reply comes "
+             "from the address that was asked for.", lan=dict(addresses=["2001:db8:0:5::1/64", gateway + "/128"]))
+    for k in (0, 1, 2):
+        now, cells = rotate(SITE[0], SITE[1:3], k)
+        ask = icmp6(SRC, gateway, 128, 0, b"\x00\x07\x00\x01ping")
+        c.packet("isp-b", ip6(SRC, join(now, "::fe"), AP, ap(ICMP6, cells, 2 - k) + ask)).consumed()
+        c.made("isp-c", ip6(gateway, SRC, ICMP6, icmp6(gateway, SRC, 129, 0, b"\x00\x07\x00\x01ping")))
+    c.mex = {"restored": 3}
+    made.append(c)
     c = site("05-hop-limit", "Hop limit 1 at the site's edge: ICMPv6 (3,0), the quote as received.")
     c.packet("isp-c", carried(SITE[0], SITE[1:3], 2, hlim=1)).error(3, 0, 0, "hop-limit")
     made.append(c)

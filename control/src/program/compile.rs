@@ -259,11 +259,12 @@ impl Compiler<'_> {
                 merge(entries, BTreeMap::from([(*prefix, id)]));
             }
             for (inner, id) in entries.iter_mut().filter(|(inner, _)| prefix.covers(*inner)) {
-                let forwards = matches!(
+                // This node's own addresses there included: they are the site's, too.
+                let is_inside = matches!(
                     self.next_hops.entry(*id),
-                    NextHop::OnLink(_) | NextHop::Adjacency(_) | NextHop::Group(_)
+                    NextHop::OnLink(_) | NextHop::Adjacency(_) | NextHop::Group(_) | NextHop::Local
                 );
-                if forwards {
+                if is_inside {
                     let wrapped = self.next_hops.id(NextHop::Site { site, via: *id });
                     match wrapped {
                         Some(wrapped) => *id = wrapped,

@@ -1,8 +1,9 @@
 //! Packets for this node: echo is answered here, neighbor discovery goes to control, the rest ends as RFC 8200 (4) and
 //! RFC 4443 (3.1, 3.4) say.
 
+use super::mex_commit;
 use crate::buffer::{PacketBuf, packet, packet_mut};
-use crate::burst::{Burst, Meta};
+use crate::burst::{Burst, Meta, Pending};
 use crate::counters::Counters;
 use crate::graph::NodeId;
 use crate::table::Tables;
@@ -63,6 +64,10 @@ fn echo<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta
 }
 
 fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta: &mut Meta) -> Next {
+    if std::mem::take(&mut meta.pending).has(Pending::STRIP) {
+        // This node's own address in a site's prefix: verified like any host's, so it is restored like any host's.
+        mex_commit::strip(counters, buffer, meta);
+    }
     let packet = packet(buffer);
     let Some(header) = ipv6::Header::of(packet) else { return Next::Malformed };
     let is_group = ipv6::is_multicast(header.destination());

@@ -30,6 +30,16 @@ fn insert<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, me
     inserted
 }
 
+/// Strips the AP header and puts the original destination back.
+pub(super) fn strip<B: PacketBuf>(counters: &Counters, buffer: &mut B, meta: &Meta) {
+    if ap::strip(buffer, meta.ap) {
+        if let Some(mut header) = ipv6::Header::of_mut(packet_mut(buffer)) {
+            header.set_destination(meta.destination);
+        }
+        counters.mex.restored.add(1);
+    }
+}
+
 fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta: &mut Meta) -> Next {
     let pending = std::mem::take(&mut meta.pending);
     if pending.has(Pending::INSERT) && !insert(tables, counters, buffer, meta) {
@@ -41,11 +51,8 @@ fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta
     {
         counters.mex.exchanged.add(1);
     }
-    if pending.has(Pending::STRIP) && ap::strip(buffer, meta.ap) {
-        if let Some(mut header) = ipv6::Header::of_mut(packet_mut(buffer)) {
-            header.set_destination(meta.destination);
-        }
-        counters.mex.restored.add(1);
+    if pending.has(Pending::STRIP) {
+        strip(counters, buffer, meta);
     }
     match tables.adjacencies.get(meta.adjacency.index()) {
         // The rewrite has made every check with this change in mind.
