@@ -161,19 +161,25 @@ impl Compiler<'_> {
                 entries.push((prefix, id));
             }
         }
-        let own = self.own_entries(vrf, &entries);
+        let own = self.own_entries(vrf);
         merge(&mut entries, own);
         let input = self.input;
-        for (site, routed) in (0u16..).zip(input.sites) {
-            if input.ports.get(routed.inside.index()).is_some_and(|port| port.vrf == vrf) {
-                self.wrap_site(site, routed, &mut entries);
-            }
+        let sites = (0u16..)
+            .zip(input.sites)
+            .filter(|(_, site)| input.ports.get(site.inside.index()).is_some_and(|port| port.vrf == vrf));
+        for (_, site) in sites.clone() {
+            self.add_site_prefixes(site, &mut entries);
+        }
+        let neighbors = self.neighbors(vrf, &entries);
+        merge(&mut entries, neighbors);
+        for (index, site) in sites {
+            self.wrap_site(index, site, &mut entries);
         }
         entries
     }
 
-    /// Connected prefixes, this node's addresses, and neighbors on its links.
-    fn own_entries(&mut self, vrf: VrfId, routes: &Entries) -> BTreeMap<Prefix6, NextHopId> {
+    /// Connected prefixes and this node's addresses.
+    fn own_entries(&mut self, vrf: VrfId) -> BTreeMap<Prefix6, NextHopId> {
         let input = self.input;
         let mut own = BTreeMap::new();
         let ports = (0u16..).map(PortId).zip(input.ports).filter(|(_, port)| port.vrf == vrf);
@@ -187,12 +193,6 @@ impl Compiler<'_> {
                 {
                     own.insert(subnet, id);
                 }
-            }
-        }
-        for (port, address) in self.on_link_neighbors(vrf, routes) {
-            let prefix = Prefix6::new(address, 128);
-            if let Some(id) = self.via(prefix, &[Via { port, address: Some(address), weight: 1 }]) {
-                own.insert(prefix, id);
             }
         }
         for (_, port) in ports {
@@ -210,26 +210,27 @@ impl Compiler<'_> {
         own
     }
 
-    /// Resolved neighbors in a connected prefix of their port, without a route of their own.
-    fn on_link_neighbors(&self, vrf: VrfId, routes: &Entries) -> Vec<(PortId, u128)> {
-        let is_on_link = |(port, address): &(PortId, u128)| {
-            self.input.ports.get(port.index()).is_some_and(|port| {
-                port.vrf == vrf
-                    && port.addresses.iter().any(|(own, len)| Prefix6::new(*own, *len).contains(*address))
-            })
-        };
-        let has_route = |address: u128| {
-            routes.binary_search_by_key(&Prefix6::new(address, 128), |(prefix, _)| *prefix).is_ok()
-        };
-        let mut neighbors: Vec<_> = self
+    /// Resolved neighbors that are destinations on a link: each gets an entry of its own, so that packets to it need not
+    /// ask control.
+    fn neighbors(&mut self, vrf: VrfId, entries: &Entries) -> BTreeMap<Prefix6, NextHopId> {
+        let in_vrf = |port: &PortId| self.input.ports.get(port.index()).is_some_and(|p| p.vrf == vrf);
+        let on_link: Vec<_> = self
             .adjacencies
             .resolved()
-            .filter(|(_, address)| !ipv6::is_link_local(*address))
-            .filter(is_on_link)
-            .filter(|(_, address)| !has_route(*address))
+            .filter(|(port, address)| in_vrf(port) && !ipv6::is_link_local(*address))
+            .filter(|(port, address)| {
+                longest_match(entries, *address)
+                    .is_some_and(|id| self.next_hops.entry(id) == NextHop::OnLink(*port))
+            })
             .collect();
-        neighbors.sort_unstable();
-        neighbors
+        let mut found = BTreeMap::new();
+        for (port, address) in on_link {
+            let prefix = Prefix6::new(address, 128);
+            if let Some(id) = self.via(prefix, &[Via { port, address: Some(address), weight: 1 }]) {
+                found.insert(prefix, id);
+            }
+        }
+        found
     }
 
     /// True when all packets to this next hop leave by `port`.
@@ -245,37 +246,42 @@ impl Compiler<'_> {
         }
     }
 
-    /// Packets to a site's prefixes pass its edge before they go on. A prefix without a route toward the inside is on the
-    /// inside link itself.
-    fn wrap_site(&mut self, site: u16, routed: &RoutedSite, entries: &mut Entries) {
+    /// A site's prefix without a route of its own goes where the covering route goes, if that is toward the inside; else
+    /// it is on the inside link itself.
+    fn add_site_prefixes(&mut self, routed: &RoutedSite, entries: &mut Entries) {
         for prefix in &routed.prefixes {
-            if entries.binary_search_by_key(prefix, |(prefix, _)| *prefix).is_err() {
-                let covering =
-                    entries.iter().rev().find(|(outer, _)| outer.covers(*prefix)).map(|(_, id)| *id);
-                let toward_inside =
-                    covering.filter(|id| self.leaves_by(self.next_hops.entry(*id), routed.inside));
-                let on_link = [Via { port: routed.inside, address: None, weight: 1 }];
-                let Some(id) = toward_inside.or_else(|| self.via(*prefix, &on_link)) else { continue };
-                merge(entries, BTreeMap::from([(*prefix, id)]));
+            if entries.binary_search_by_key(prefix, |(prefix, _)| *prefix).is_ok() {
+                continue;
             }
-            for (inner, id) in entries.iter_mut().filter(|(inner, _)| prefix.covers(*inner)) {
-                // This node's own addresses there included: they are the site's, too.
-                let is_inside = matches!(
-                    self.next_hops.entry(*id),
-                    NextHop::OnLink(_) | NextHop::Adjacency(_) | NextHop::Group(_) | NextHop::Local
-                );
-                if is_inside {
-                    let wrapped = self.next_hops.id(NextHop::Site { site, via: *id });
-                    match wrapped {
-                        Some(wrapped) => *id = wrapped,
-                        None => self
-                            .problems
-                            .push(format!("{inner}: not programmed: the table of next hops is full")),
-                    }
-                }
+            let covering = entries.iter().rev().find(|(outer, _)| outer.covers(*prefix)).map(|(_, id)| *id);
+            let toward_inside =
+                covering.filter(|id| self.leaves_by(self.next_hops.entry(*id), routed.inside));
+            let on_link = [Via { port: routed.inside, address: None, weight: 1 }];
+            if let Some(id) = toward_inside.or_else(|| self.via(*prefix, &on_link)) {
+                merge(entries, BTreeMap::from([(*prefix, id)]));
             }
         }
     }
+
+    /// Packets to a site's prefixes pass its edge before they go on; so do those to this node's own addresses there.
+    fn wrap_site(&mut self, site: u16, routed: &RoutedSite, entries: &mut Entries) {
+        let is_site = |inner: Prefix6| routed.prefixes.iter().any(|prefix| prefix.covers(inner));
+        for (inner, id) in entries.iter_mut().filter(|(inner, _)| is_site(*inner)) {
+            let is_inside = matches!(
+                self.next_hops.entry(*id),
+                NextHop::OnLink(_) | NextHop::Adjacency(_) | NextHop::Group(_) | NextHop::Local
+            );
+            if is_inside && let Some(wrapped) = self.id(*inner, NextHop::Site { site, via: *id }) {
+                *id = wrapped;
+            }
+        }
+    }
+}
+
+/// What the longest prefix that covers `address` leads to; `entries` are in order.
+fn longest_match(entries: &Entries, address: u128) -> Option<NextHopId> {
+    let exact = |len| entries.binary_search_by_key(&Prefix6::new(address, len), |(prefix, _)| *prefix).ok();
+    (0..=128).rev().find_map(exact).map(|found| entries[found].1)
 }
 
 /// Merges `more` into `entries`; of equal prefixes that of `more` wins.
@@ -291,4 +297,61 @@ fn merge(entries: &mut Entries, more: BTreeMap<Prefix6, NextHopId>) {
         .collect();
     entries.append(&mut new);
     entries.sort_unstable_by_key(|(prefix, _)| *prefix);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::adjacencies::Neighbor;
+    use dataplane::table::Liveness;
+    use dataplane::wire::ethernet::Mac;
+
+    const fn address(high: u64, low: u64) -> u128 {
+        (0x2001_0db8_0000_0000 | high as u128) << 64 | low as u128
+    }
+
+    /// What three neighbors on port 0 get: one in its subnet, one in `prefix`, one behind a longer route elsewhere.
+    fn compiled(rib: &Rib, sites: &[RoutedSite]) -> Vec<NextHop> {
+        let mut adjacencies = AdjacencyTable::new(Arc::new(Liveness::default()));
+        let neighbors = [address(1, 7), address(2, 7), address(2, 0x77)];
+        for neighbor in neighbors {
+            let known = Neighbor { mac: Some(Mac([2; 6])), has_failed: false };
+            adjacencies.set_neighbor(PortId(0), neighbor, known);
+        }
+        let port = RoutedPort { vrf: VrfId(0), is_up: true, addresses: vec![(address(1, 1), 64)] };
+        let input = Input { rib, ports: &[port], sites, keeps_dead_routes: false };
+        let mut next_hops = NextHopTable::default();
+        let programmed = compile(&input, &mut adjacencies, &mut next_hops);
+        assert!(programmed.problems.is_empty());
+        neighbors
+            .iter()
+            .map(|neighbor| match next_hops.entry(programmed.fibs[0].lookup(*neighbor)) {
+                NextHop::Site { via, .. } => next_hops.entry(via),
+                other => other,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn resolved_destinations_on_a_link_need_not_ask_control() {
+        let is_direct = |next_hop: &NextHop| matches!(next_hop, NextHop::Adjacency(_));
+        let mut rib = Rib::new();
+        let found = compiled(&rib, &[]);
+        assert!(is_direct(&found[0]), "connected");
+        assert_eq!(found[1..], [NextHop::NoRoute, NextHop::NoRoute], "in no subnet: no neighbor of anybody");
+
+        let on_link = Action::Via(vec![Via { port: PortId(0), address: None, weight: 1 }]);
+        rib.insert(VrfId(0), Prefix6::new(address(2, 0), 64), on_link).unwrap();
+        rib.insert(VrfId(0), Prefix6::new(address(2, 0x70), 124), Action::Blackhole).unwrap();
+        let found = compiled(&rib, &[]);
+        assert!(is_direct(&found[0]) && is_direct(&found[1]), "{found:?}");
+        assert_eq!(found[2], NextHop::Blackhole, "a longer route wins over the link");
+
+        let site = RoutedSite { inside: PortId(0), prefixes: vec![Prefix6::new(address(2, 0), 64)] };
+        let found = compiled(&Rib::new(), &[site]);
+        assert!(
+            found.iter().all(is_direct),
+            "a site's prefix without a route is on the inside link: {found:?}"
+        );
+    }
 }
