@@ -285,21 +285,26 @@ def run_two_routers(binary, name, cores):
     far = lambda port: mac[port].replace("02:00:00:00:00:", "02:00:00:00:01:")  # noqa: E731
     # Each is the other's neighbor on the wire between them: isp-b of the first, up of the second.
     one, two = one.replace(far("isp-b"), mac["up"]), two.replace(far("up"), mac["isp-b"])
-    with tempfile.TemporaryDirectory(prefix="mexfwd-wire-") as kept, Network(name) as network:
+    # A namespace each: within one, drivers of two processes may pick the same packet fanout group.
+    with tempfile.TemporaryDirectory(prefix="mexfwd-wire-") as kept, \
+            Network(name) as network, Network(f"{name}-far") as beyond:
+        beyond.sockets, beyond.received = network.sockets, network.received
         names = [port for port, _, _ in ports_of(one)]
         for number, port in enumerate(names):
             if port != "isp-b":
                 network.link(f"a{number}", f"ha{number}", mac=mac[port])
                 network.open(f"first {port}", f"ha{number}")
             if port != "up":
-                network.link(f"b{number}", f"hb{number}", mac=mac[port])
-                network.open(f"second {port}", f"hb{number}")
-        network.link(f"a{names.index('isp-b')}", f"b{names.index('up')}", mac=mac["isp-b"])
-        ip("-n", name, "link", "set", f"b{names.index('up')}", "address", mac["up"])
+                beyond.link(f"b{number}", f"hb{number}", mac=mac[port])
+                beyond.open(f"second {port}", f"hb{number}")
+        wire = f"b{names.index('up')}"
+        network.link(f"a{names.index('isp-b')}", wire, mac=mac["isp-b"])
+        ip("-n", name, "link", "set", wire, "netns", beyond.name)
+        ip("-n", beyond.name, "link", "set", wire, "address", mac["up"], "up")
         ends = [[f"{side}{i}" for i in range(len(names))] for side in "ab"]
         folder = Path(kept)
         with Daemon(binary, network, on_wire(one, ends[0], cores[0]), folder, "first"), \
-                Daemon(binary, network, on_wire(two, ends[1], cores[-1]), folder, "second"):
+                Daemon(binary, beyond, on_wire(two, ends[1], cores[-1]), folder, "second"):
             for _, port, frame in inputs(first):
                 network.sockets[f"first {port}"].send(frame)
             expected = {(f"second {p}",): f for (p,), f in expectations(second).items() if p != "up"}
