@@ -1,14 +1,21 @@
 //! The adjacencies: which neighbor has which number.
 //!
 //! A number that nothing refers to any more is given out again only after a commit: the rings are first in, first out,
-//! so by then every worker has the tables that do not use it.
+//! so by then every worker has the tables that do not use it. It also rests until [`RESTING_IDS`] others have been given
+//! back after it: a packet that control has released may be on its way to a worker with the old number, and must not meet
+//! another neighbor under it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use dataplane::id::{AdjacencyId, MAX_ADJACENCIES, PortId};
 use dataplane::table::{Adjacency, Liveness};
+use dataplane::update::INJECT_RING_LEN;
 use dataplane::wire::ethernet::{self, Mac};
 use hashbrown::HashMap;
+
+/// Numbers that rest before the oldest of them is used again: as many as packets can be on their way to a worker.
+pub const RESTING_IDS: usize = INJECT_RING_LEN;
 
 /// What is known about a neighbor that is a next hop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -25,7 +32,8 @@ pub struct AdjacencyTable {
     ids: HashMap<(PortId, u128), AdjacencyId>,
     keys: Vec<Option<(PortId, u128)>>,
     neighbors: HashMap<(PortId, u128), Neighbor>,
-    free: Vec<AdjacencyId>,
+    /// Given back, oldest first.
+    free: VecDeque<AdjacencyId>,
     liveness: Arc<Liveness>,
 }
 
@@ -51,7 +59,7 @@ impl AdjacencyTable {
             ids: HashMap::new(),
             keys: Vec::new(),
             neighbors: HashMap::new(),
-            free: Vec::new(),
+            free: VecDeque::new(),
             liveness,
         }
     }
@@ -61,13 +69,12 @@ impl AdjacencyTable {
         if let Some(id) = self.ids.get(&(port, address)) {
             return Some(*id);
         }
-        let id = match self.free.pop() {
-            Some(id) => id,
-            None if self.keys.len() < MAX_ADJACENCIES => {
-                self.keys.push(None);
-                AdjacencyId((self.keys.len() - 1) as u32)
-            }
-            None => return None,
+        let has_fresh = self.keys.len() < MAX_ADJACENCIES;
+        let id = if has_fresh && self.free.len() <= RESTING_IDS {
+            self.keys.push(None);
+            AdjacencyId((self.keys.len() - 1) as u32)
+        } else {
+            self.free.pop_front()?
         };
         self.keys[id.index()] = Some((port, address));
         self.ids.insert((port, address), id);
@@ -117,7 +124,7 @@ impl AdjacencyTable {
                 && let Some(key) = self.keys[index].take()
             {
                 self.ids.remove(&key);
-                self.free.push(id);
+                self.free.push_back(id);
                 self.liveness.set(id, true);
             }
         }
@@ -149,5 +156,33 @@ impl AdjacencyTable {
             }
         };
         self.keys.iter().map(entry).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_rest_before_they_name_another_neighbor_and_none_is_lost() {
+        let mut table = AdjacencyTable::new(Arc::new(Liveness::default()));
+        let mut last_named = std::collections::HashMap::new();
+        // One neighbor comes and goes at a time, more often than there are numbers.
+        for address in 0..3 * MAX_ADJACENCIES {
+            let id = table.id(PortId(0), address as u128).expect("there is one to be had");
+            if let Some(before) = last_named.insert(id, address) {
+                assert!(address - before > RESTING_IDS, "{id:?} again after {}", address - before);
+            }
+            table.collect(|_| false);
+        }
+        assert!(
+            last_named.len() <= RESTING_IDS + 2,
+            "{} numbers for one neighbor at a time",
+            last_named.len()
+        );
+        // All of them at once, and not one more.
+        let all: Vec<_> = (0..MAX_ADJACENCIES).map(|n| table.id(PortId(1), n as u128)).collect();
+        assert!(all.iter().all(Option::is_some));
+        assert_eq!(table.id(PortId(2), 1), None);
     }
 }
