@@ -11,6 +11,9 @@ const OLDEST_DPDK: &str = "22.11";
 /// only those that the installed release has are linked; drivers are plugins that EAL loads at start.
 const LIBRARIES: [&str; 6] = ["rte_ethdev", "rte_mbuf", "rte_mempool", "rte_ring", "rte_eal", "rte_log"];
 
+/// The libraries of the lookup tables, with the feature `lpm`; `rte_fib` needs `rte_rib`.
+const LPM_LIBRARIES: [&str; 3] = ["rte_fib", "rte_rib", "rte_lpm"];
+
 /// What the bindings contain, besides the shim.
 const FUNCTIONS: [&str; 22] = [
     "dpdk_shim_.*",
@@ -38,8 +41,9 @@ const FUNCTIONS: [&str; 22] = [
 ];
 
 fn main() {
-    println!("cargo::rerun-if-changed=shim/shim.h");
-    println!("cargo::rerun-if-changed=shim/shim.c");
+    for file in ["shim.h", "shim.c", "lpm.h", "lpm.c"] {
+        println!("cargo::rerun-if-changed=shim/{file}");
+    }
     println!("cargo::rerun-if-env-changed=PKG_CONFIG_PATH");
 
     let library = pkg_config::Config::new()
@@ -53,13 +57,18 @@ fn main() {
         println!("cargo::rustc-link-search=native={}", path.display());
     }
     let flags = compiler_flags();
-    build_shim(&flags);
-    for name in LIBRARIES {
+    let lpm = env::var_os("CARGO_FEATURE_LPM").is_some();
+    build_shim("dpdk_shim", "shim/shim.c", &flags);
+    if lpm {
+        build_shim("dpdk_shim_lpm", "shim/lpm.c", &flags);
+    }
+    let lpm_libraries = if lpm { LPM_LIBRARIES.as_slice() } else { &[] };
+    for name in lpm_libraries.iter().chain(&LIBRARIES) {
         if library.libs.iter().any(|installed| installed == name) {
             println!("cargo::rustc-link-lib=dylib={name}");
         }
     }
-    generate_bindings(&flags);
+    generate_bindings(&flags, lpm);
 }
 
 /// All of pkg-config's compiler flags: the headers need `-include rte_config.h`, and the inline functions
@@ -74,9 +83,9 @@ fn compiler_flags() -> Vec<String> {
     String::from_utf8_lossy(&output.stdout).split_whitespace().map(str::to_owned).collect()
 }
 
-fn build_shim(flags: &[String]) {
+fn build_shim(name: &str, source: &str, flags: &[String]) {
     let mut build = cc::Build::new();
-    build.file("shim/shim.c").include("shim").std("gnu11").opt_level(3).warnings(true).extra_warnings(true);
+    build.file(source).include("shim").std("gnu11").opt_level(3).warnings(true).extra_warnings(true);
     for flag in flags {
         // DPDK's own headers are not ours to warn about.
         match flag.strip_prefix("-I") {
@@ -84,10 +93,10 @@ fn build_shim(flags: &[String]) {
             None => build.flag(flag),
         };
     }
-    build.compile("dpdk_shim");
+    build.compile(name);
 }
 
-fn generate_bindings(flags: &[String]) {
+fn generate_bindings(flags: &[String], lpm: bool) {
     let mut builder = bindgen::Builder::default()
         .header("shim/shim.h")
         .clang_args(flags)
@@ -101,6 +110,9 @@ fn generate_bindings(flags: &[String]) {
         .generate_comments(false)
         .derive_default(true)
         .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()));
+    if lpm {
+        builder = builder.header("shim/lpm.h");
+    }
     for name in FUNCTIONS {
         builder = builder.allowlist_function(name);
     }

@@ -69,6 +69,8 @@ mod eal;
 mod error;
 mod handle;
 mod log;
+#[cfg(feature = "lpm")]
+pub mod lpm;
 mod mbuf;
 mod mempool;
 mod options;
