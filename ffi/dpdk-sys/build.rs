@@ -11,7 +11,8 @@ const OLDEST_DPDK: &str = "22.11";
 /// only those that the installed release has are linked; drivers are plugins that EAL loads at start.
 const LIBRARIES: [&str; 6] = ["rte_ethdev", "rte_mbuf", "rte_mempool", "rte_ring", "rte_eal", "rte_log"];
 
-/// The libraries of the lookup tables, with the feature `lpm`; `rte_fib` needs `rte_rib`.
+/// The libraries of the lookup tables, with the feature `lpm`; `rte_fib` needs `rte_rib`. A program that does not use
+/// the tables does not need them at run time: rustc has the linker drop libraries without references.
 const LPM_LIBRARIES: [&str; 3] = ["rte_fib", "rte_rib", "rte_lpm"];
 
 /// What the bindings contain, besides the shim.

@@ -9,6 +9,10 @@
 //!
 //! What a table occupies is the difference of [`heap_bytes`] before and after.
 
+// All that calls into the libraries of the tables is `#[inline]`: so it is compiled in the crates that use it, and this
+// one has no reference to those libraries. Otherwise every program of a workspace build, where cargo turns the feature
+// on for all, would need them at run time (with linkers that count the references of code that is never called).
+
 use std::ffi::CString;
 use std::ptr::NonNull;
 
@@ -46,6 +50,7 @@ pub struct TableConfig<'a> {
 
 impl TableConfig<'_> {
     /// Calls `create` with the configuration as the shim has it.
+    #[inline]
     fn create<T>(
         &self,
         call: &'static str,
@@ -69,6 +74,7 @@ impl TableConfig<'_> {
 }
 
 /// The error of a table that has no such lookup function.
+#[inline]
 fn selected(call: &'static str, lookup: Lookup, run: impl FnOnce() -> i32) -> Result<(), Error> {
     check(call, run).map_err(|error| match (error, lookup) {
         (Error::Dpdk { call, code, .. }, Lookup::Avx512) => Error::Dpdk {
@@ -92,6 +98,7 @@ fn count(addresses: usize, results: usize) -> u32 {
 }
 
 /// What is allocated on DPDK's heaps, in bytes.
+#[inline]
 pub fn heap_bytes(_eal: &Eal) -> u64 {
     // SAFETY: EAL runs, as there is an `Eal`; the shim reads the heaps' counts under their locks.
     unsafe { dpdk_sys::dpdk_shim_heap_bytes() }
@@ -118,6 +125,7 @@ macro_rules! table {
         unsafe impl Sync for $name {}
 
         impl $name {
+            #[inline]
             fn allocate(eal: &Eal, config: &TableConfig) -> Result<Self, Error> {
                 let table = config.create($create_call, |config| {
                     // SAFETY: EAL runs, and the configuration and its NUL-terminated name live during the call.
@@ -126,6 +134,7 @@ macro_rules! table {
                 Ok(Self { table, _eal: eal.clone() })
             }
 
+            #[inline]
             fn put(&mut self, prefix: $prefix, len: u8, next_hop: u32) -> Result<(), Error> {
                 check($add_call, || {
                     // SAFETY: the table is alive and borrowed exclusively; DPDK checks length and next hop, and
@@ -138,6 +147,7 @@ macro_rules! table {
             ///
             /// # Errors
             /// [`Error::Dpdk`] when there is none.
+            #[inline]
             pub fn delete(&mut self, prefix: $prefix, len: u8) -> Result<(), Error> {
                 check($delete_call, || {
                     // SAFETY: as for adding.
@@ -161,6 +171,7 @@ macro_rules! table {
         }
 
         impl Drop for $name {
+            #[inline]
             fn drop(&mut self) {
                 // SAFETY: made by the matching call, and freed nowhere else; EAL still runs.
                 unsafe { dpdk_sys::$free(self.table.as_ptr()) }
@@ -195,6 +206,7 @@ impl Fib6 {
     ///
     /// # Errors
     /// [`Error::Dpdk`] when the heap has no room, when the name is in use, and when there is no such lookup.
+    #[inline]
     pub fn create(eal: &Eal, config: &TableConfig, lookup: Lookup) -> Result<Self, Error> {
         let mut table = Self::allocate(eal, config)?;
         table.select_lookup(lookup)?;
@@ -205,6 +217,7 @@ impl Fib6 {
     ///
     /// # Errors
     /// [`Error::Dpdk`] when there is no such lookup here.
+    #[inline]
     pub fn select_lookup(&mut self, lookup: Lookup) -> Result<(), Error> {
         selected("rte_fib6_select_lookup", lookup, || {
             // SAFETY: the table is alive and borrowed exclusively.
@@ -216,6 +229,7 @@ impl Fib6 {
     ///
     /// # Errors
     /// [`Error::Dpdk`] when the table is full, or the length or the next hop out of range.
+    #[inline]
     pub fn add(&mut self, prefix: [u8; 16], len: u8, next_hop: u32) -> Result<(), Error> {
         self.put(prefix, len, next_hop)
     }
@@ -226,6 +240,7 @@ impl Fib4 {
     ///
     /// # Errors
     /// As [`Fib6::create`].
+    #[inline]
     pub fn create(eal: &Eal, config: &TableConfig, lookup: Lookup) -> Result<Self, Error> {
         let mut table = Self::allocate(eal, config)?;
         table.select_lookup(lookup)?;
@@ -236,6 +251,7 @@ impl Fib4 {
     ///
     /// # Errors
     /// As [`Fib6::select_lookup`].
+    #[inline]
     pub fn select_lookup(&mut self, lookup: Lookup) -> Result<(), Error> {
         selected("rte_fib_select_lookup", lookup, || {
             // SAFETY: the table is alive and borrowed exclusively.
@@ -247,6 +263,7 @@ impl Fib4 {
     ///
     /// # Errors
     /// As [`Fib6::add`].
+    #[inline]
     pub fn add(&mut self, prefix: u32, len: u8, next_hop: u32) -> Result<(), Error> {
         self.put(prefix, len, next_hop)
     }
@@ -257,6 +274,7 @@ impl Lpm6 {
     ///
     /// # Errors
     /// [`Error::Dpdk`] when the heap has no room, and when the name is in use.
+    #[inline]
     pub fn create(eal: &Eal, config: &TableConfig) -> Result<Self, Error> {
         Self::allocate(eal, config)
     }
@@ -266,6 +284,7 @@ impl Lpm6 {
     /// # Errors
     /// [`Error::InvalidOption`] for a next hop above [`LPM6_NEXT_HOP_MAX`]; [`Error::Dpdk`] when the table is full,
     /// or the length is not from 1 to 128.
+    #[inline]
     pub fn add(&mut self, prefix: [u8; 16], len: u8, next_hop: u32) -> Result<(), Error> {
         if next_hop > LPM6_NEXT_HOP_MAX {
             let message = format!("next hop {next_hop} is above {LPM6_NEXT_HOP_MAX}");
