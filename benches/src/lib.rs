@@ -1,5 +1,7 @@
 //! A worker on heap buffers, for benches: no NIC, no EAL, the very graph that `run` runs.
 
+pub mod fib;
+
 use std::sync::Arc;
 
 use dataplane::buffer::{HeapBuf, PacketBuf};
@@ -131,7 +133,7 @@ fn tables() -> [Update; 5] {
             vec![NextHop::NoRoute, NextHop::Adjacency(AdjacencyId(0))],
             Vec::new(),
         ))),
-        Update::Fib(VrfId(0), Arc::new(Fib6::build([route]))),
+        Update::Fib(VrfId(0), Fib6::build([route]).ok()),
         Update::Mex(Arc::new(MexPolicy { triggers, ..MexPolicy::default() })),
     ]
 }
