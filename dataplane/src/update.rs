@@ -16,6 +16,7 @@ use crate::burst::Meta;
 use crate::counters::Counters;
 use crate::drop::Drop;
 use crate::fib::Fib6;
+use crate::fib::grace::Grace;
 use crate::id::{AdjacencyId, PortId, VrfId};
 use crate::limit::IcmpLimits;
 use crate::table::{Adjacency, MexPolicy, NextHops, Port};
@@ -34,8 +35,8 @@ pub const INJECT_RING_LEN: usize = 1024;
 /// One change, whole: what it replaces is never seen mixed with it.
 #[derive(Clone, Debug)]
 pub enum Update {
-    /// A routing table.
-    Fib(VrfId, Arc<Fib6>),
+    /// The routing table of a VRF; `None`: it has no route. Changes inside a table do not come this way, see [`crate::fib`].
+    Fib(VrfId, Option<Fib6>),
     /// The next hops and groups. Sent before a table that uses new ids.
     NextHops(Arc<NextHops>),
     /// The adjacencies. Sent before next hops that use new ids.
@@ -106,6 +107,8 @@ pub struct Rings<B> {
     pub punts: ArrayQueue<Punt<B>>,
     /// Control → worker: packets.
     pub injects: ArrayQueue<Inject<B>>,
+    /// When the worker no longer reads what a change to a routing table replaced.
+    pub grace: Grace,
     /// Written by the worker, read by control.
     pub counters: Counters,
 }
@@ -117,6 +120,7 @@ impl<B> Default for Rings<B> {
             retired: ArrayQueue::new(RETIRED_RING_LEN),
             punts: ArrayQueue::new(PUNT_RING_LEN),
             injects: ArrayQueue::new(INJECT_RING_LEN),
+            grace: Grace::default(),
             counters: Counters::default(),
         }
     }

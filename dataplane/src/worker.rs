@@ -107,7 +107,10 @@ impl<B: PacketBuf> Worker<B> {
             work += room - arrivals.room();
             self.run(io);
         }
-        work + self.apply_updates() + self.take_injects(io)
+        work += self.apply_updates();
+        // Between two bursts nothing is held that was read from a table: the quiescent state.
+        self.engine.rings.grace.pass();
+        work + self.take_injects(io)
     }
 
     /// Records each packet's way from now on; see [`Worker::take_trace`].

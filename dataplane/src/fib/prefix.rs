@@ -38,6 +38,12 @@ impl Prefix6 {
         address & mask(self.len) == self.address
     }
 
+    /// What comes next in the order of prefixes: nothing is between.
+    pub const fn successor(self) -> Prefix6 {
+        // A length of 129 is no prefix, only a place in the order: behind the host, before the next address.
+        Prefix6 { address: self.address, len: self.len + 1 }
+    }
+
     /// True when every address of `other` has this prefix.
     pub const fn covers(self, other: Prefix6) -> bool {
         self.len <= other.len && self.contains(other.address)
@@ -45,7 +51,7 @@ impl Prefix6 {
 }
 
 /// The `len` high bits set.
-const fn mask(len: u8) -> u128 {
+pub(super) const fn mask(len: u8) -> u128 {
     if len == 0 { 0 } else { u128::MAX << (128 - len) }
 }
 
@@ -56,6 +62,58 @@ impl fmt::Display for Prefix6 {
 }
 
 impl fmt::Debug for Prefix6 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An IPv4 prefix: /0 to /32, host bits zero. Ordered by address, then length.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Prefix4 {
+    address: u32,
+    len: u8,
+}
+
+impl Prefix4 {
+    /// The prefix of `len` bits that holds `address`: host bits are cleared, a length above 32 is 32.
+    pub const fn new(address: u32, len: u8) -> Prefix4 {
+        let len = if len > 32 { 32 } else { len };
+        let mask = if len == 0 { 0 } else { u32::MAX << (32 - len) };
+        Prefix4 { address: address & mask, len }
+    }
+
+    /// The first address: the prefix with host bits zero.
+    pub const fn address(self) -> u32 {
+        self.address
+    }
+
+    /// Length in bits, 0 to 32.
+    #[expect(clippy::len_without_is_empty, reason = "the length of a prefix is its number of bits")]
+    pub const fn len(self) -> u8 {
+        self.len
+    }
+}
+
+/// The first bits of an IPv6 address are those of the IPv4 address: one order and one cover relation for both.
+impl From<Prefix4> for Prefix6 {
+    fn from(prefix: Prefix4) -> Prefix6 {
+        Prefix6::new(u128::from(prefix.address) << 96, prefix.len)
+    }
+}
+
+impl From<Prefix6> for Prefix4 {
+    fn from(prefix: Prefix6) -> Prefix4 {
+        Prefix4::new((prefix.address >> 96) as u32, prefix.len)
+    }
+}
+
+impl fmt::Display for Prefix4 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", std::net::Ipv4Addr::from(self.address), self.len)
+    }
+}
+
+impl fmt::Debug for Prefix4 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

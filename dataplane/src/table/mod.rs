@@ -1,7 +1,8 @@
 //! What lookups lead to: next hops, adjacencies, ports, MEX policy. Written by control, read by workers.
 //!
-//! Every table is immutable and shared; a change is a new table that replaces the old one through the worker's ring
-//! ([`crate::update`]). The one exception is [`Liveness`], a word per adjacency that control writes at once.
+//! Most tables are immutable and shared; a change is a new table that replaces the old one through the worker's ring
+//! ([`crate::update`]). The exceptions: routing tables ([`crate::fib`]), which control changes in place, word by word, and
+//! [`Liveness`], a word per adjacency that control writes at once.
 
 pub mod adjacency;
 pub mod mex;
@@ -21,8 +22,8 @@ pub use port::Port;
 /// All that a worker reads.
 #[derive(Clone, Debug)]
 pub struct Tables {
-    /// By [`VrfId`]; a VRF that is not configured has the empty table.
-    pub fibs: Box<[Arc<Fib6>]>,
+    /// By [`VrfId`]; a VRF that is not configured has none.
+    pub fibs: Box<[Option<Fib6>]>,
     /// By [`crate::id::NextHopId`].
     pub next_hops: Arc<NextHops>,
     /// By [`crate::id::AdjacencyId`].
@@ -38,9 +39,8 @@ pub struct Tables {
 impl Tables {
     /// Tables without a port or route.
     pub fn new(liveness: Arc<Liveness>) -> Tables {
-        let empty = Arc::new(Fib6::default());
         Tables {
-            fibs: (0..MAX_VRFS).map(|_| Arc::clone(&empty)).collect(),
+            fibs: (0..MAX_VRFS).map(|_| None).collect(),
             next_hops: Arc::default(),
             adjacencies: Arc::from([]),
             liveness,
@@ -49,9 +49,9 @@ impl Tables {
         }
     }
 
-    /// The table of a VRF, when there can be such a VRF.
+    /// The table of a VRF, when it has one.
     pub fn fib(&self, vrf: VrfId) -> Option<&Fib6> {
-        self.fibs.get(vrf.index()).map(|fib| &**fib)
+        self.fibs.get(vrf.index())?.as_ref()
     }
 
     /// A port, when there is such a port.

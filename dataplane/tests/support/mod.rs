@@ -173,6 +173,7 @@ impl Plan {
     /// The compiled table of a VRF.
     pub fn fib(&self, vrf: u16) -> Fib6 {
         Fib6::build(self.routes.iter().filter(|((v, _), _)| *v == vrf).map(|((_, p), n)| (*p, *n)))
+            .expect("there is memory for a table")
     }
 
     /// The updates that program a worker.
@@ -186,7 +187,7 @@ impl Plan {
         ];
         let mut vrfs: Vec<u16> = self.routes.keys().map(|(vrf, _)| *vrf).collect();
         vrfs.dedup();
-        updates.extend(vrfs.into_iter().map(|vrf| Update::Fib(VrfId(vrf), Arc::new(self.fib(vrf)))));
+        updates.extend(vrfs.into_iter().map(|vrf| Update::Fib(VrfId(vrf), Some(self.fib(vrf)))));
         updates
     }
 
