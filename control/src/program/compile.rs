@@ -4,9 +4,8 @@
 //! `next-hop-down` is a trigger of MEX: then it stays, and its packets are offered to MEX.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use dataplane::fib::{Fib6, Prefix6};
+use dataplane::fib::{FibError, Prefix6, Writer6};
 use dataplane::id::{NextHopId, PortId, VrfId};
 use dataplane::table::NextHop;
 use dataplane::wire::ipv6;
@@ -51,7 +50,7 @@ pub struct Input<'a> {
 #[derive(Debug)]
 pub struct Programmed {
     /// One table a VRF, by number.
-    pub fibs: Vec<Arc<Fib6>>,
+    pub fibs: Vec<Option<Writer6>>,
     /// Routes that found no room in a table of next hops or adjacencies, and why.
     pub problems: Vec<String>,
 }
@@ -77,8 +76,17 @@ pub fn compile(
     next_hops.begin();
     let mut compiler = Compiler { input, adjacencies, next_hops, problems: Vec::new() };
     let vrfs = (0..input.rib.vrfs().len()).map(|index| VrfId(index as u16));
-    let fibs = vrfs.map(|vrf| Arc::new(Fib6::build(compiler.table(vrf)))).collect();
-    Programmed { fibs, problems: compiler.problems }
+    let tables: Vec<_> = vrfs.map(|vrf| Writer6::build(compiler.table(vrf))).collect();
+    let mut problems = compiler.problems;
+    let mut keep = |table: Result<Writer6, FibError>| match table {
+        Ok(table) => Some(table),
+        Err(error) => {
+            problems.push(error.to_string());
+            None
+        }
+    };
+    let fibs = tables.into_iter().map(&mut keep).collect();
+    Programmed { fibs, problems }
 }
 
 impl Compiler<'_> {
@@ -303,6 +311,8 @@ fn merge(entries: &mut Entries, more: BTreeMap<Prefix6, NextHopId>) {
 mod tests {
     use super::*;
     use crate::program::adjacencies::Neighbor;
+    use std::sync::Arc;
+
     use dataplane::table::Liveness;
     use dataplane::wire::ethernet::Mac;
 
@@ -325,9 +335,11 @@ mod tests {
         assert!(programmed.problems.is_empty());
         neighbors
             .iter()
-            .map(|neighbor| match next_hops.entry(programmed.fibs[0].lookup(*neighbor)) {
-                NextHop::Site { via, .. } => next_hops.entry(via),
-                other => other,
+            .map(|neighbor| {
+                match next_hops.entry(programmed.fibs[0].as_ref().unwrap().fib().lookup(*neighbor)) {
+                    NextHop::Site { via, .. } => next_hops.entry(via),
+                    other => other,
+                }
             })
             .collect()
     }

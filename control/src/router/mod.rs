@@ -140,7 +140,7 @@ pub struct Router<B> {
     /// When adjacency counters were last compared.
     usage_checked_ns: u64,
     usage: Vec<u64>,
-    fibs: Vec<Arc<dataplane::fib::Fib6>>,
+    fibs: Vec<Option<dataplane::fib::Writer6>>,
 }
 
 /// How often traffic counters are compared to see which neighbors are in use, ns.

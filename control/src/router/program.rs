@@ -53,8 +53,14 @@ impl<B> Router<B> {
         self.send(&Update::Adjacencies(self.adjacencies.compile(|port| self.port_facts(port))));
         self.send(&Update::NextHops(self.next_hops.compile()));
         for (vrf, fib) in (0u16..).zip(&programmed.fibs) {
-            if self.fibs.get(usize::from(vrf)) != Some(fib) {
-                let update = Update::Fib(dataplane::id::VrfId(vrf), Arc::clone(fib));
+            let before = self.fibs.get(usize::from(vrf)).and_then(Option::as_ref);
+            let is_same = match (before, fib) {
+                (Some(before), Some(fib)) => before.routes().eq(fib.routes()),
+                (before, fib) => before.is_none() && fib.is_none(),
+            };
+            if !is_same {
+                let table = fib.as_ref().map(dataplane::fib::Writer6::fib);
+                let update = Update::Fib(dataplane::id::VrfId(vrf), table);
                 for worker in &mut self.workers {
                     worker.updates.push_back(update.clone());
                 }

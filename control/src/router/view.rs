@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use dataplane::counters::Counters;
 use dataplane::drop::Drop;
-use dataplane::id::{PortId, VrfId};
+use dataplane::id::{NextHopId, PortId, VrfId};
 use dataplane::table::NextHop;
 use serde_json::{Map, Value, json};
 
@@ -155,12 +155,13 @@ impl<B> Router<B> {
     /// The compiled tables.
     pub fn show_fib(&self) -> Value {
         let tables = self.rib.vrfs().iter().zip(&self.fibs).map(|(vrf, fib)| {
+            let stats = fib.as_ref().map(dataplane::fib::Writer6::stats).unwrap_or_default();
             let id = self.rib.find_vrf(vrf).unwrap_or_default();
             json!({
                 "vrf": vrf,
                 "routes": self.rib.routes_of(id).count(),
-                "intervals": fib.intervals(),
-                "memory-bytes": fib.memory_bytes(),
+                "intervals": stats.intervals,
+                "memory-bytes": stats.memory_bytes(),
             })
         });
         Value::Array(tables.collect())
@@ -190,7 +191,8 @@ impl<B> Router<B> {
     pub fn lookup(&self, address: Ipv6Addr, vrf: &str) -> Option<Value> {
         let id = self.rib.find_vrf(vrf)?;
         let fib = self.fibs.get(id.index())?;
-        let next_hop = self.next_hops.entry(fib.lookup(address.to_bits()));
+        let found = fib.as_ref().and_then(|fib| fib.longest_match(address.to_bits()));
+        let next_hop = self.next_hops.entry(found.map_or(NextHopId::NO_ROUTE, |(_, id)| id));
         let covering = self
             .rib
             .routes_of(id)
