@@ -8,18 +8,28 @@ use dataplane::buffer::PacketBuf;
 use serde_json::{Value, json};
 
 use crate::command::Command;
-use crate::router::{Buffers, Router};
+use crate::router::{Buffers, ChangeError, Router};
 
 /// What `show` can be asked for by any router; a running daemon adds [`WORKERS`].
 pub const TOPICS: [&str; 8] = ["ports", "routes", "fib", "neighbors", "mex", "counters", "drops", "version"];
 /// The topic that only the loop around the workers can answer.
 pub const WORKERS: &str = "workers";
 
+/// Changes in one [`Ask::Batch`], at most: so many that control looks at its rings again soon.
+pub const MAX_BATCH: usize = 1024;
+
 /// A question or an order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ask {
     /// The state of one thing: a name of [`TOPICS`], or [`WORKERS`].
     Show(String),
+    /// The forwarding tables: entries as programmed, or figures.
+    Fib {
+        /// Of this VRF alone.
+        vrf: Option<String>,
+        /// Figures.
+        stats: bool,
+    },
     /// What a destination gets.
     Lookup {
         /// The destination.
@@ -29,6 +39,13 @@ pub enum Ask {
     },
     /// A change; the answer is an empty object.
     Change(Command),
+    /// Changes in order, at most [`MAX_BATCH`]; the answer says how far they came.
+    Batch {
+        /// The changes.
+        commands: Vec<Command>,
+        /// Go on behind a change that fails.
+        force: bool,
+    },
 }
 
 /// Whose fault it is that there is no answer.
@@ -84,21 +101,45 @@ pub fn answer<B: PacketBuf>(
 ) -> Answer {
     match ask {
         Ask::Show(topic) => show(router, &topic, now_ns),
-        Ask::Lookup { address, vrf } => router
-            .lookup(address, &vrf)
-            .ok_or_else(|| AskError::bad_input(format!("there is no VRF \"{vrf}\"; {}", vrfs(router)))),
-        Ask::Change(command) => router
-            .change(&command, buffers, now_ns)
-            .map(|()| json!({}))
-            .map_err(|error| AskError::bad_input(error.to_string())),
+        Ask::Lookup { address, vrf } => router.lookup(address, &vrf).ok_or_else(|| unknown_vrf(router, &vrf)),
+        Ask::Fib { vrf, stats } => {
+            let vrf = vrf.as_deref();
+            let shown = if stats { router.show_fib_stats(vrf) } else { router.show_fib(vrf) };
+            shown.ok_or_else(|| unknown_vrf(router, vrf.unwrap_or_default()))
+        }
+        Ask::Change(command) => {
+            router.change(&command, buffers, now_ns).map(|()| json!({})).map_err(|error| AskError {
+                kind: match error {
+                    ChangeError::Refused(_) => AskErrorKind::BadInput,
+                    ChangeError::Failed(_) | ChangeError::Busy { .. } => AskErrorKind::Failed,
+                },
+                message: error.to_string(),
+            })
+        }
+        Ask::Batch { commands, .. } if commands.len() > MAX_BATCH => {
+            Err(AskError::bad_input(format!("more than {MAX_BATCH} changes at once; send fewer at a time")))
+        }
+        Ask::Batch { commands, force } => {
+            let (done, failures) = router.change_all(&commands, force, buffers, now_ns);
+            let failures = failures.iter().map(|(index, error)| {
+                let is_busy = matches!(error, ChangeError::Busy { .. });
+                let is_refused = matches!(error, ChangeError::Refused(_));
+                json!({ "index": index, "error": error.to_string(), "busy": is_busy, "refused": is_refused })
+            });
+            Ok(json!({ "done": done, "failures": failures.collect::<Vec<_>>() }))
+        }
     }
+}
+
+fn unknown_vrf<B>(router: &Router<B>, vrf: &str) -> AskError {
+    AskError::bad_input(format!("there is no VRF \"{vrf}\"; {}", vrfs(router)))
 }
 
 fn show<B: PacketBuf>(router: &Router<B>, topic: &str, now_ns: u64) -> Answer {
     Ok(match topic {
         "ports" => router.show_ports(),
         "routes" => router.show_routes(),
-        "fib" => router.show_fib(),
+        "fib" => router.show_fib(None).unwrap_or_default(),
         "neighbors" => router.show_neighbors(now_ns),
         "mex" => router.show_mex(),
         "counters" => router.show_counters(),

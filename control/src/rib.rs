@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use dataplane::fib::Prefix6;
 use dataplane::id::{MAX_VRFS, PortId, VrfId};
+use hashbrown::HashMap;
 
 use crate::config::{self, DEFAULT_VRF, Prefix, RouteAction, RouteConfig};
 
@@ -36,10 +37,18 @@ pub enum Action {
 }
 
 /// All routes, and the VRFs that they name.
+///
+/// Exact match only: which route covers another is a question to the tables as programmed, which are in order
+/// ([`dataplane::fib::Writer6::cover`]).
 #[derive(Debug, Default)]
 pub struct Rib {
     vrfs: Vec<String>,
-    routes: BTreeMap<(VrfId, Prefix6), Action>,
+    /// By [`VrfId`].
+    tables: Vec<HashMap<Prefix6, Action>>,
+    len: usize,
+    mex_routes: usize,
+    /// Neighbors that are next hops of routes, and of how many.
+    next_hops: BTreeMap<(PortId, u128), usize>,
 }
 
 /// The dataplane's prefix of a configured IPv6 one.
@@ -50,7 +59,7 @@ pub fn prefix6(prefix: config::Prefix6) -> Prefix6 {
 impl Rib {
     /// No routes, and the VRF `default`.
     pub fn new() -> Rib {
-        Rib { vrfs: vec![DEFAULT_VRF.to_owned()], routes: BTreeMap::new() }
+        Rib { vrfs: vec![DEFAULT_VRF.to_owned()], tables: vec![HashMap::new()], ..Rib::default() }
     }
 
     /// The number of a VRF, which begins to exist when it is first named.
@@ -65,7 +74,16 @@ impl Rib {
             return Err(format!("VRF \"{name}\": there are {MAX_VRFS} VRFs already, more are not possible"));
         }
         self.vrfs.push(name.to_owned());
+        self.tables.push(HashMap::new());
         Ok(VrfId((self.vrfs.len() - 1) as u16))
+    }
+
+    /// Forgets the VRFs after the first `count`: for a change that named a new one and then failed.
+    pub fn truncate_vrfs(&mut self, count: usize) {
+        while self.vrfs.len() > count && self.tables.last().is_some_and(HashMap::is_empty) {
+            self.vrfs.pop();
+            self.tables.pop();
+        }
     }
 
     /// The number of a VRF that exists.
@@ -80,29 +98,41 @@ impl Rib {
 
     /// The route of exactly this prefix.
     pub fn route(&self, vrf: VrfId, prefix: Prefix6) -> Option<&Action> {
-        self.routes.get(&(vrf, prefix))
+        self.tables.get(vrf.index())?.get(&prefix)
     }
 
-    /// All routes, by VRF, then address, then length.
+    /// The longest route that covers an address; a withdrawn one counts.
+    pub fn longest_match(&self, vrf: VrfId, address: u128) -> Option<(Prefix6, &Action)> {
+        let table = self.tables.get(vrf.index())?;
+        let prefixes = (0..=128).rev().map(|len| Prefix6::new(address, len));
+        prefixes.into_iter().find_map(|prefix| table.get(&prefix).map(|action| (prefix, action)))
+    }
+
+    /// All routes, by VRF, then address, then length. Sorts them.
     pub fn routes(&self) -> impl Iterator<Item = (VrfId, Prefix6, &Action)> {
-        self.routes.iter().map(|((vrf, prefix), action)| (*vrf, *prefix, action))
+        let vrfs = (0..self.tables.len()).map(|vrf| VrfId(vrf as u16));
+        vrfs.flat_map(|vrf| {
+            self.routes_of(vrf).into_iter().map(move |(prefix, action)| (vrf, prefix, action))
+        })
     }
 
     /// The routes of one VRF, by address, then length.
-    pub fn routes_of(&self, vrf: VrfId) -> impl Iterator<Item = (Prefix6, &Action)> {
-        let first = (vrf, Prefix6::new(0, 0));
-        let last = (vrf, Prefix6::new(u128::MAX, 128));
-        self.routes.range(first..=last).map(|((_, prefix), action)| (*prefix, action))
+    pub fn routes_of(&self, vrf: VrfId) -> Vec<(Prefix6, &Action)> {
+        let table = self.tables.get(vrf.index());
+        let mut routes: Vec<_> =
+            table.into_iter().flatten().map(|(prefix, action)| (*prefix, action)).collect();
+        routes.sort_unstable_by_key(|(prefix, _)| *prefix);
+        routes
     }
 
     /// How many routes there are.
     pub fn len(&self) -> usize {
-        self.routes.len()
+        self.len
     }
 
     /// True without a route.
     pub fn is_empty(&self) -> bool {
-        self.routes.is_empty()
+        self.len == 0
     }
 
     /// Puts a route in; returns what it replaced.
@@ -110,25 +140,66 @@ impl Rib {
     /// # Errors
     /// There are [`MAX_ROUTES`] already.
     pub fn insert(&mut self, vrf: VrfId, prefix: Prefix6, action: Action) -> Result<Option<Action>, String> {
-        if self.routes.len() >= MAX_ROUTES && !self.routes.contains_key(&(vrf, prefix)) {
+        if self.len >= MAX_ROUTES && self.route(vrf, prefix).is_none() {
             return Err(format!("{prefix}: there are {MAX_ROUTES} routes already, more are not possible"));
         }
-        Ok(self.routes.insert((vrf, prefix), action))
+        if self.tables.len() <= vrf.index() {
+            return Err(format!("{prefix}: there is no VRF {}", vrf.0));
+        }
+        self.count(&action, true);
+        let replaced = self.tables.get_mut(vrf.index()).and_then(|table| table.insert(prefix, action));
+        match &replaced {
+            Some(replaced) => self.count(replaced, false),
+            None => self.len += 1,
+        }
+        Ok(replaced)
     }
 
     /// Takes a route out.
     pub fn remove(&mut self, vrf: VrfId, prefix: Prefix6) -> Option<Action> {
-        self.routes.remove(&(vrf, prefix))
+        let removed = self.tables.get_mut(vrf.index())?.remove(&prefix)?;
+        self.len -= 1;
+        self.count(&removed, false);
+        Some(removed)
     }
 
     /// Takes all routes out; the VRFs stay, so that their numbers do.
     pub fn clear(&mut self) {
-        self.routes.clear();
+        self.tables.iter_mut().for_each(HashMap::clear);
+        self.next_hops.clear();
+        (self.len, self.mex_routes) = (0, 0);
     }
 
     /// True when any route is the MEX sink.
     pub fn has_mex_route(&self) -> bool {
-        self.routes.values().any(|action| *action == Action::Mex)
+        self.mex_routes > 0
+    }
+
+    /// True when a route has this neighbor as a next hop.
+    pub fn is_next_hop(&self, port: PortId, address: u128) -> bool {
+        self.next_hops.contains_key(&(port, address))
+    }
+
+    /// The neighbors that are next hops of routes, in order.
+    pub fn next_hops(&self) -> impl Iterator<Item = (PortId, u128)> {
+        self.next_hops.keys().copied()
+    }
+
+    fn count(&mut self, action: &Action, is_there: bool) {
+        match action {
+            Action::Mex if is_there => self.mex_routes += 1,
+            Action::Mex => self.mex_routes -= 1,
+            Action::Via(vias) => {
+                for key in vias.iter().filter_map(|via| Some((via.port, via.address?))) {
+                    let count = self.next_hops.entry(key).or_default();
+                    *count = if is_there { *count + 1 } else { count.saturating_sub(1) };
+                    if *count == 0 {
+                        self.next_hops.remove(&key);
+                    }
+                }
+            }
+            Action::Blackhole | Action::Unreachable => {}
+        }
     }
 }
 

@@ -61,11 +61,26 @@ async fn converse(socket: &Path, ask: &Ask) -> Answer {
     answer
 }
 
+#[derive(serde::Serialize)]
+struct BatchBody<'a> {
+    commands: &'a [crate::command::Command],
+    force: bool,
+}
+
 fn request(ask: &Ask) -> Result<hyper::Request<Full<Bytes>>, AskError> {
     let (method, path, body) = match ask {
         Ask::Show(what) => (Method::GET, format!("/v1/show/{}", percent_encoded(what)), Bytes::new()),
         Ask::Lookup { address, vrf } => {
             (Method::GET, format!("/v1/lookup?address={address}&vrf={}", percent_encoded(vrf)), Bytes::new())
+        }
+        Ask::Fib { vrf, stats } => {
+            let vrf = vrf.as_ref().map(|vrf| format!("&vrf={}", percent_encoded(vrf))).unwrap_or_default();
+            (Method::GET, format!("/v1/fib?stats={stats}{vrf}"), Bytes::new())
+        }
+        Ask::Batch { commands, force } => {
+            let body = serde_json::to_vec(&BatchBody { commands: commands.as_slice(), force: *force });
+            let body = body.map_err(|error| AskError::failed(error.to_string()))?;
+            (Method::POST, "/v1/batch".to_owned(), Bytes::from(body))
         }
         Ask::Change(command) => {
             let body = serde_json::to_vec(command).map_err(|error| AskError::failed(error.to_string()))?;

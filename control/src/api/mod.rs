@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `GET /v1/show/{what}` | what `show --json` prints |
 //! | `GET /v1/lookup?address=A&vrf=V` | what `lookup --json` prints |
+//! | `GET /v1/fib?vrf=V&stats=B` | what `show fib --json` prints, with `--stats` if B is `true` |
 //! | `POST /v1/change` | carries out a [`crate::command::Command`] |
+//! | `POST /v1/batch` | carries out several |
 //! | `GET /metrics` | OpenMetrics |
 //! | `GET /v1/openapi.json` | the description of all this |
 //!
@@ -34,6 +36,8 @@ pub use serve::serve;
 
 /// Octets of a request's body, at most: a route with the most next hops that there can be fits several times.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
+/// Octets of a batch's body, at most: as many routes as a batch has, of a usual size, fit several times.
+pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
 /// Octets of a request's line and header fields, at most.
 pub const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// Connections served at once; more wait in the socket's backlog.

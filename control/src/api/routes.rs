@@ -14,18 +14,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{ANSWER_LIMIT, MAX_BODY_BYTES, Request, metrics};
+use super::{ANSWER_LIMIT, MAX_BATCH_BYTES, MAX_BODY_BYTES, Request, metrics};
 use crate::ask::{Ask, AskError, AskErrorKind};
 use crate::command::Command;
 use crate::config::DEFAULT_VRF;
 
 /// Every path, as the `OpenAPI` document writes it.
 #[cfg(test)]
-pub(super) const PATHS: [&str; 5] = [SHOW, LOOKUP, CHANGE, METRICS, OPENAPI];
+pub(super) const PATHS: [&str; 7] = [SHOW, FIB, LOOKUP, CHANGE, BATCH, METRICS, OPENAPI];
 
 const SHOW: &str = "/v1/show/{what}";
+const FIB: &str = "/v1/fib";
 const LOOKUP: &str = "/v1/lookup";
 const CHANGE: &str = "/v1/change";
+const BATCH: &str = "/v1/batch";
 const METRICS: &str = "/metrics";
 const OPENAPI: &str = "/v1/openapi.json";
 
@@ -40,8 +42,10 @@ type Requests = State<mpsc::Sender<Request>>;
 pub(super) fn router(requests: mpsc::Sender<Request>) -> Router {
     Router::new()
         .route(SHOW, get(show))
+        .route(FIB, get(fib))
         .route(LOOKUP, get(lookup))
         .route(CHANGE, post(change))
+        .route(BATCH, post(batch))
         .route(METRICS, get(metrics_page))
         .route(OPENAPI, get(openapi))
         .fallback(|| async {
@@ -118,6 +122,23 @@ async fn show(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct FibQuery {
+    vrf: Option<String>,
+    #[serde(default)]
+    stats: bool,
+}
+
+async fn fib(
+    State(requests): Requests,
+    query: Result<Query<FibQuery>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(FibQuery { vrf, stats }) =
+        query.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    Ok(axum::Json(put(&requests, Ask::Fib { vrf, stats }).await?).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct LookupQuery {
     address: String,
     #[serde(default = "default_vrf")]
@@ -141,25 +162,50 @@ async fn lookup(
 }
 
 async fn change(State(requests): Requests, body: Body) -> Result<Response, Refusal> {
-    let bad = |why: String| Refusal::new(StatusCode::BAD_REQUEST, why);
-    let too_large = || {
-        let why = format!("the body is too large; at most {MAX_BODY_BYTES} octets are possible");
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, why)
-    };
-    // What Content-Length announces is refused before the first octet of it.
-    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
-        return Err(too_large());
-    }
-    let octets = to_bytes(body, MAX_BODY_BYTES).await.map_err(|error| {
-        let is_too_long = std::error::Error::source(&error)
-            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-        if is_too_long { too_large() } else { bad(format!("the body cannot be read: {error}")) }
-    })?;
+    let octets = read(body, MAX_BODY_BYTES).await?;
     let command: Command =
         serde_json::from_slice(&octets).map_err(|error| bad(format!("the body is no command: {error}")))?;
     command.check().map_err(bad)?;
     tracing::info!("API: {command}");
     Ok(axum::Json(put(&requests, Ask::Change(command)).await?).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Batch {
+    commands: Vec<Command>,
+    #[serde(default)]
+    force: bool,
+}
+
+async fn batch(State(requests): Requests, body: Body) -> Result<Response, Refusal> {
+    let octets = read(body, MAX_BATCH_BYTES).await?;
+    let Batch { commands, force } =
+        serde_json::from_slice(&octets).map_err(|error| bad(format!("the body is no batch: {error}")))?;
+    // Not each of them: so many lines would be the greater part of the work.
+    tracing::info!("API: a batch of {} changes", commands.len());
+    Ok(axum::Json(put(&requests, Ask::Batch { commands, force }).await?).into_response())
+}
+
+fn bad(why: String) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, why)
+}
+
+/// The octets of a body.
+async fn read(body: Body, max_bytes: usize) -> Result<hyper::body::Bytes, Refusal> {
+    let too_large = || {
+        let why = format!("the body is too large; at most {max_bytes} octets are possible");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, why)
+    };
+    // What Content-Length announces is refused before the first octet of it.
+    if body.size_hint().lower() > max_bytes as u64 {
+        return Err(too_large());
+    }
+    to_bytes(body, max_bytes).await.map_err(|error| {
+        let is_too_long = std::error::Error::source(&error)
+            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
+        if is_too_long { too_large() } else { bad(format!("the body cannot be read: {error}")) }
+    })
 }
 
 async fn metrics_page(State(requests): Requests) -> Result<Response, Refusal> {

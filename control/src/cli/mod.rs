@@ -3,9 +3,11 @@
 //! Exit status: 0, 1 for a failure at run time, 2 for bad input. What goes wrong is one line on standard error, or one
 //! for each problem of a configuration.
 
+mod batch;
 mod change;
 mod check;
 mod failure;
+mod fib;
 mod output;
 mod replay;
 mod run;
@@ -66,6 +68,10 @@ enum Command {
     /// Change ports of the running daemon
     #[command(after_help = "port set PORT up|down\nport set PORT mtu OCTETS")]
     Port(change::Arguments),
+    /// Carry out many changes, one a line of a file
+    #[command(after_help = "Lines are changes: route add 2001:db8::/32 via fe80::1 dev isp-a\n\
+        What follows a word that begins with # means nothing.")]
+    Batch(batch::Arguments),
     /// Change MEX settings of the running daemon
     #[command(after_help = "mex set enabled on|off\nmex set max-prefixes N")]
     Mex(change::Arguments),
@@ -86,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Route(arguments) => change::run("route", &arguments),
         Command::Neighbor(arguments) => change::run("neighbor", &arguments),
         Command::Port(arguments) => change::run("port", &arguments),
+        Command::Batch(arguments) => batch::run(&arguments),
         Command::Mex(arguments) => change::run("mex", &arguments),
     };
     match done {

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 
 use super::Socket;
 use super::failure::Failure;
-use super::output;
 use super::table::{NONE, Table};
+use super::{fib, output};
 
 /// What can be shown.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,9 +52,12 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// With fib: the size of each table
+    /// With fib: the figures of each table
     #[arg(long)]
     stats: bool,
+    /// With fib: of this VRF alone
+    #[arg(long)]
+    vrf: Option<String>,
 }
 
 #[derive(clap::Args, Debug)]
@@ -81,9 +84,12 @@ const WORKER_COLUMNS: [&str; 10] =
 
 /// Shows one topic.
 pub fn show(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { socket, topic, json, stats } = arguments;
+    let Arguments { socket, topic, json, stats, vrf } = arguments;
     if *stats && *topic != Topic::Fib {
         return Err(Failure::bad_input("--stats goes with `show fib` alone"));
+    }
+    if vrf.is_some() && *topic != Topic::Fib {
+        return Err(Failure::bad_input("--vrf goes with `show fib` alone"));
     }
     let word = match topic {
         Topic::Sids => return Err(Failure::failed("SRv6 is not part of this version: there are no SIDs")),
@@ -92,14 +98,19 @@ pub fn show(arguments: &Arguments) -> Result<(), Failure> {
         }
         _ => topic.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned()),
     };
-    let value = api::ask(&socket.path, &Ask::Show(word))?;
+    let ask = match topic {
+        Topic::Fib => Ask::Fib { vrf: vrf.clone(), stats: *stats },
+        _ => Ask::Show(word),
+    };
+    let value = api::ask(&socket.path, &ask)?;
     if *json {
         return output::print_json(&value);
     }
     output::print(&match topic {
         Topic::Ports => list(&value, &PORT_COLUMNS),
         Topic::Routes => routes(&value),
-        Topic::Fib => fib(&value, *stats),
+        Topic::Fib if *stats => fib::stats(&value),
+        Topic::Fib => fib::entries(&value),
         Topic::Neighbors => {
             list(&value, &["address", "port", "mac", "state", "router", "age-ms", "held", "tx"])
         }
@@ -118,11 +129,11 @@ pub fn lookup(arguments: &LookupArguments) -> Result<(), Failure> {
     if arguments.json {
         return output::print_json(&value);
     }
-    output::print(&destination(&value))
+    output::print(&fib::destination(&value))
 }
 
 /// A value as a cell.
-fn cell(value: &Value) -> String {
+pub(super) fn cell(value: &Value) -> String {
     match value {
         Value::Null => NONE.to_owned(),
         Value::String(text) => text.clone(),
@@ -133,15 +144,15 @@ fn cell(value: &Value) -> String {
     }
 }
 
-fn field(value: &Value, key: &str) -> String {
+pub(super) fn field(value: &Value, key: &str) -> String {
     cell(value.get(key).unwrap_or(&Value::Null))
 }
 
-fn rows(value: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn rows(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+pub(super) fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flat_map(Map::iter)
 }
 
@@ -193,12 +204,6 @@ fn routes(value: &Value) -> String {
     table.render()
 }
 
-fn fib(value: &Value, stats: bool) -> String {
-    let keys: &[&str] =
-        if stats { &["vrf", "routes", "intervals", "memory-bytes"] } else { &["vrf", "routes"] };
-    list(value, keys)
-}
-
 fn clause(name: &str) -> &'static str {
     Drop::ALL.iter().find(|reason| reason.name() == name).map_or(NONE, |reason| reason.clause())
 }
@@ -233,33 +238,4 @@ fn counters(value: &Value) -> String {
         }
     }
     format!("{}\n{}", totals.render(), groups.render())
-}
-
-fn destination(value: &Value) -> String {
-    let mut text = format!(
-        "{} vrf {}: {}, route {}\n",
-        field(value, "address"),
-        field(value, "vrf"),
-        value.get("result").map_or_else(|| "mex-site".to_owned(), cell),
-        field(value, "route")
-    );
-    for key in ["port", "mex-site"] {
-        if let Some(value) = value.get(key) {
-            let _ = writeln!(text, "  {key} {}", cell(value));
-        }
-    }
-    for hop in rows(value.get("via").unwrap_or(&Value::Null)) {
-        let weight = hop.get("weight").map(|weight| format!(" weight {weight}")).unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "  via {} dev {}{weight}: to {} from {}, mtu {}, {}",
-            field(hop, "next-hop"),
-            field(hop, "port"),
-            field(hop, "mac"),
-            field(hop, "source-mac"),
-            field(hop, "mtu"),
-            field(hop, "state"),
-        );
-    }
-    text
 }

@@ -5,9 +5,10 @@
 //! back after it: a packet that control has released may be on its way to a worker with the old number, and must not meet
 //! another neighbor under it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use dataplane::fib::Prefix6;
 use dataplane::id::{AdjacencyId, MAX_ADJACENCIES, PortId};
 use dataplane::table::{Adjacency, Liveness};
 use dataplane::update::INJECT_RING_LEN;
@@ -32,8 +33,16 @@ pub struct AdjacencyTable {
     ids: HashMap<(PortId, u128), AdjacencyId>,
     keys: Vec<Option<(PortId, u128)>>,
     neighbors: HashMap<(PortId, u128), Neighbor>,
+    /// Those whose MAC address is known, by address.
+    resolved: BTreeSet<(u128, PortId)>,
+    /// How many next hops use a number.
+    uses: Vec<usize>,
     /// Given back, oldest first.
     free: VecDeque<AdjacencyId>,
+    /// There is a number that the workers were not told of.
+    is_new: bool,
+    /// There may be a number that nothing uses.
+    is_loose: bool,
     liveness: Arc<Liveness>,
 }
 
@@ -59,7 +68,11 @@ impl AdjacencyTable {
             ids: HashMap::new(),
             keys: Vec::new(),
             neighbors: HashMap::new(),
+            resolved: BTreeSet::new(),
+            uses: Vec::new(),
             free: VecDeque::new(),
+            is_new: false,
+            is_loose: false,
             liveness,
         }
     }
@@ -72,13 +85,40 @@ impl AdjacencyTable {
         let has_fresh = self.keys.len() < MAX_ADJACENCIES;
         let id = if has_fresh && self.free.len() <= RESTING_IDS {
             self.keys.push(None);
+            self.uses.push(0);
             AdjacencyId((self.keys.len() - 1) as u32)
         } else {
             self.free.pop_front()?
         };
         self.keys[id.index()] = Some((port, address));
         self.ids.insert((port, address), id);
+        (self.is_new, self.is_loose) = (true, true);
         Some(id)
+    }
+
+    /// One more next hop uses this neighbor; its number, as [`AdjacencyTable::id`] gives it.
+    pub fn acquire(&mut self, port: PortId, address: u128) -> Option<AdjacencyId> {
+        let id = self.id(port, address)?;
+        *self.uses.get_mut(id.index())? += 1;
+        Some(id)
+    }
+
+    /// One next hop less.
+    pub fn release(&mut self, id: AdjacencyId) {
+        if let Some(uses) = self.uses.get_mut(id.index()) {
+            *uses = uses.saturating_sub(1);
+            self.is_loose |= *uses == 0;
+        }
+    }
+
+    /// True once when there are numbers that the workers were not told of.
+    pub fn take_new(&mut self) -> bool {
+        std::mem::take(&mut self.is_new)
+    }
+
+    /// True when [`AdjacencyTable::collect`] may find something.
+    pub fn is_loose(&self) -> bool {
+        self.is_loose
     }
 
     /// The number of a neighbor that has one.
@@ -98,16 +138,23 @@ impl AdjacencyTable {
 
     /// Notes what is known about a neighbor.
     pub fn set_neighbor(&mut self, port: PortId, address: u128, neighbor: Neighbor) {
+        if neighbor.mac.is_some() {
+            self.resolved.insert((address, port));
+        } else {
+            self.resolved.remove(&(address, port));
+        }
         if neighbor == Neighbor::default() {
+            self.is_loose = true;
             self.neighbors.remove(&(port, address));
         } else {
             self.neighbors.insert((port, address), neighbor);
         }
     }
 
-    /// The neighbors whose MAC address is known, in no particular order.
-    pub fn resolved(&self) -> impl Iterator<Item = (PortId, u128)> {
-        self.neighbors.iter().filter(|(_, neighbor)| neighbor.mac.is_some()).map(|(key, _)| *key)
+    /// The neighbors inside a prefix whose MAC address is known, by address.
+    pub fn resolved(&self, within: Prefix6) -> impl Iterator<Item = (u128, PortId)> {
+        let last = (within.last_address(), PortId(u16::MAX));
+        self.resolved.range((within.address(), PortId(0))..=last).copied()
     }
 
     /// All numbers in use.
@@ -116,11 +163,15 @@ impl AdjacencyTable {
         keys.filter_map(|(id, key)| key.map(|(port, address)| (AdjacencyId(id), port, address)))
     }
 
-    /// Gives back the numbers that `is_used` says are unused. Only after the tables without them are on their way.
-    pub fn collect(&mut self, is_used: impl Fn(AdjacencyId) -> bool) {
+    /// Gives back the numbers that no next hop uses, except those that `is_kept` names. Only after the tables without them
+    /// are on their way.
+    pub fn collect(&mut self, is_kept: impl Fn(PortId, u128) -> bool) {
+        self.is_loose = false;
         for index in 0..self.keys.len() {
             let id = AdjacencyId(index as u32);
-            if !is_used(id)
+            let is_used = self.uses.get(index).is_some_and(|uses| *uses > 0);
+            if !is_used
+                && !self.keys[index].is_some_and(|(port, address)| is_kept(port, address))
                 && let Some(key) = self.keys[index].take()
             {
                 self.ids.remove(&key);
@@ -173,7 +224,7 @@ mod tests {
             if let Some(before) = last_named.insert(id, address) {
                 assert!(address - before > RESTING_IDS, "{id:?} again after {}", address - before);
             }
-            table.collect(|_| false);
+            table.collect(|_, _| false);
         }
         assert!(
             last_named.len() <= RESTING_IDS + 2,

@@ -1,10 +1,371 @@
 //! As programmed: from routes, neighbors and ports to the tables that workers read.
+//!
+//! A routing table is changed in place, entry by entry, and workers see each change at once. Next hops and adjacencies
+//! travel to them through rings. So a change whose next hop the workers do not know yet waits until they do, and all later
+//! changes of the same VRF wait behind it; one whose next hop they know is published at once.
+//!
+//! What an entry depends on: the route of its prefix, and for two kinds of entries what covers them: a site's prefix
+//! without a route of its own, and a resolved neighbor on a link. When an entry changes, those of these kinds that it
+//! covers are made anew, and nothing else.
 
 pub mod adjacencies;
 pub mod compile;
+pub mod leaf;
 pub mod next_hops;
 pub mod policy;
+mod reprogram;
+mod vrf_table;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+
+use dataplane::fib::{Fib6, FibError, FibStats, Prefix6, Writer6};
+use dataplane::id::{NextHopId, PortId, VrfId};
+use dataplane::table::{Liveness, NextHops};
+use dataplane::wire::ipv6;
 
 pub use adjacencies::AdjacencyTable;
-pub use compile::{Input, Programmed, compile};
 pub use next_hops::NextHopTable;
+
+use crate::rib::Rib;
+use adjacencies::Neighbor;
+use leaf::{Leaf, Surroundings, Target};
+use vrf_table::VrfTable;
+
+/// Changes that may wait for the workers, over all VRFs; then no more are taken. Workers that poll know new next hops within
+/// a burst or two, so that this many never wait unless one is stuck.
+pub const MAX_WAITING_CHANGES: usize = 65_536;
+/// Problems reported at most at one time: the first ones say it.
+const MAX_PROBLEMS: usize = 10;
+
+/// Why an entry cannot be programmed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ProgramError {
+    /// All next-hop ids are in use.
+    NextHops,
+    /// All adjacencies are in use.
+    Adjacencies,
+    /// The routing table refuses.
+    Fib(FibError),
+}
+
+impl fmt::Display for ProgramError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProgramError::NextHops => {
+                write!(
+                    f,
+                    "the table of next hops is full: all of its {} ids are in use",
+                    next_hops::MAX_NEXT_HOPS
+                )
+            }
+            ProgramError::Adjacencies => {
+                let max = dataplane::id::MAX_ADJACENCIES;
+                write!(f, "the table of adjacencies is full: {max} neighbors are next hops")
+            }
+            ProgramError::Fib(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ProgramError {}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Program {
+    /// Neighbors and their numbers.
+    pub adjacencies: AdjacencyTable,
+    next_hops: NextHopTable,
+    around: Surroundings,
+    /// By [`VrfId`]; one without a route has none.
+    tables: Vec<Option<VrfTable>>,
+    /// Uses of tables that were replaced as a whole; given back when the new ones are on their way.
+    replaced: Vec<NextHopId>,
+    /// Updates that every worker has applied.
+    applied: u64,
+    problems: Vec<String>,
+}
+
+/// How an attempt to make an entry anew ended.
+enum Outcome {
+    /// It is what it was.
+    Same,
+    /// Workers see it.
+    Published,
+    /// Not before the workers know this next hop, of which one use is taken; or before lines are free again.
+    Wait(Option<NextHopId>),
+}
+
+impl Program {
+    /// Nothing is programmed.
+    pub fn new(liveness: Arc<Liveness>) -> Program {
+        Program {
+            adjacencies: AdjacencyTable::new(liveness),
+            next_hops: NextHopTable::default(),
+            around: Surroundings::default(),
+            tables: Vec::new(),
+            replaced: Vec::new(),
+            applied: 0,
+            problems: Vec::new(),
+        }
+    }
+
+    /// The next hops by id.
+    pub fn next_hops(&self) -> &NextHopTable {
+        &self.next_hops
+    }
+
+    /// The table of a VRF that has one.
+    pub fn table(&self, vrf: VrfId) -> Option<&Writer6> {
+        self.tables.get(vrf.index())?.as_ref().map(|table| &table.writer)
+    }
+
+    /// Figures about the table of a VRF. Visits all entries.
+    pub fn stats(&self, vrf: VrfId) -> FibStats {
+        self.table(vrf).map(Writer6::stats).unwrap_or_default()
+    }
+
+    /// Changes that wait for the workers.
+    pub fn waiting(&self) -> usize {
+        self.tables.iter().flatten().map(VrfTable::waiting).sum()
+    }
+
+    /// Changes of one VRF that wait for the workers.
+    pub fn waiting_of(&self, vrf: VrfId) -> usize {
+        self.tables.get(vrf.index()).and_then(Option::as_ref).map_or(0, VrfTable::waiting)
+    }
+
+    /// What could not be programmed, told once.
+    pub fn take_problems(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.problems)
+    }
+
+    fn problem(&mut self, prefix: Prefix6, error: &ProgramError) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(format!("{prefix}: not programmed: {error}"));
+        }
+    }
+
+    /// The route of a prefix is another one in the RIB now, or gone.
+    ///
+    /// # Errors
+    /// There is no room for it; the tables are what they were.
+    pub fn route_changed(&mut self, rib: &Rib, vrf: VrfId, prefix: Prefix6) -> Result<(), ProgramError> {
+        self.ensure_table(vrf)?;
+        let is_queued = self.waiting_of(vrf) > 0;
+        let outcome = if is_queued {
+            let leaf = self.desired(rib, vrf, prefix);
+            Outcome::Wait(self.acquire(leaf.as_ref())?)
+        } else {
+            self.attempt(rib, vrf, prefix)?
+        };
+        match outcome {
+            Outcome::Same => {}
+            Outcome::Published => self.remake_covered(rib, vrf, prefix),
+            Outcome::Wait(id) => self.wait(vrf, prefix, id),
+        }
+        Ok(())
+    }
+
+    /// What is known about a neighbor has changed; its entry is made anew when that shows in it. What else depends on it
+    /// is for [`Program::reprogram`].
+    pub fn set_neighbor(&mut self, rib: &Rib, port: PortId, address: u128, neighbor: Neighbor) {
+        let before = self.adjacencies.neighbor(port, address);
+        self.adjacencies.set_neighbor(port, address, neighbor);
+        let is_changed = before.mac.is_some() != neighbor.mac.is_some();
+        if is_changed
+            && !ipv6::is_link_local(address)
+            && let Some(vrf) = self.around.vrf(port)
+            && self.table(vrf).is_some()
+        {
+            self.remake(rib, vrf, Prefix6::new(address, 128));
+        }
+    }
+
+    fn remake(&mut self, rib: &Rib, vrf: VrfId, prefix: Prefix6) {
+        if let Err(error) = self.route_changed(rib, vrf, prefix) {
+            self.problem(prefix, &error);
+        }
+    }
+
+    /// Makes the entries anew that an entry covers and that depend on it.
+    fn remake_covered(&mut self, rib: &Rib, vrf: VrfId, prefix: Prefix6) {
+        if prefix.len() >= 128 {
+            return;
+        }
+        let around = &self.around;
+        let sites = around.site_prefixes(vrf, prefix).map(|(inner, _)| inner);
+        let neighbors = self.adjacencies.resolved(prefix).filter(|(_, port)| around.vrf(*port) == Some(vrf));
+        let neighbors = neighbors.map(|(address, _)| Prefix6::new(address, 128));
+        // Site prefixes first: they cover neighbors.
+        let inner: Vec<_> = sites.chain(neighbors).filter(|inner| *inner != prefix).collect();
+        for inner in inner {
+            match self.attempt(rib, vrf, inner) {
+                Ok(Outcome::Wait(id)) => self.wait(vrf, inner, id),
+                Ok(Outcome::Same | Outcome::Published) => {}
+                Err(error) => self.problem(inner, &error),
+            }
+        }
+    }
+
+    fn ensure_table(&mut self, vrf: VrfId) -> Result<(), ProgramError> {
+        if self.tables.len() <= vrf.index() {
+            self.tables.resize_with(vrf.index() + 1, || None);
+        }
+        if let Some(place @ None) = self.tables.get_mut(vrf.index()) {
+            *place = Some(VrfTable::new(Writer6::new().map_err(ProgramError::Fib)?));
+        }
+        Ok(())
+    }
+
+    /// What the entry of a prefix leads to, by the routes of now and by what covers it in the table of now.
+    fn desired(&self, rib: &Rib, vrf: VrfId, prefix: Prefix6) -> Option<Leaf> {
+        let around = &self.around;
+        let cover = || {
+            let (_, id) = self.table(vrf)?.cover(prefix)?;
+            self.next_hops.leaf(id).map(|leaf| &leaf.target)
+        };
+        let own = around.own_at(vrf, prefix).cloned();
+        let mut target =
+            own.or_else(|| around.target(rib.route(vrf, prefix)?, &self.adjacencies)).or_else(|| {
+                let inside = around.site_at(vrf, prefix)?;
+                around.site_target(inside, cover())
+            });
+        if prefix.len() == 128 && self.adjacencies.resolved(prefix).next().is_some() {
+            let on_link = match target.as_ref().or_else(cover) {
+                Some(Target::OnLink(port)) => Some(*port),
+                _ => None,
+            };
+            let address = prefix.address();
+            if let Some(port) = on_link
+                && self.adjacencies.neighbor(port, address).mac.is_some()
+                && !ipv6::is_link_local(address)
+                && let Some(neighbor) = around.neighbor(port, address, &self.adjacencies)
+            {
+                target = Some(neighbor);
+            }
+        }
+        target.map(|target| around.leaf(vrf, prefix, target))
+    }
+
+    fn acquire(&mut self, leaf: Option<&Leaf>) -> Result<Option<NextHopId>, ProgramError> {
+        leaf.map(|leaf| self.next_hops.acquire(leaf, &mut self.adjacencies)).transpose()
+    }
+
+    fn release(&mut self, id: Option<NextHopId>) {
+        if let Some(id) = id {
+            self.next_hops.release(id, &mut self.adjacencies);
+        }
+    }
+
+    fn wait(&mut self, vrf: VrfId, prefix: Prefix6, id: Option<NextHopId>) {
+        if let Some(Some(table)) = self.tables.get_mut(vrf.index()) {
+            let unneeded = table.wait(prefix, id);
+            self.release(unneeded);
+        }
+    }
+
+    /// Makes the entry of a prefix anew and publishes it, if the workers are ready for it.
+    fn attempt(&mut self, rib: &Rib, vrf: VrfId, prefix: Prefix6) -> Result<Outcome, ProgramError> {
+        let leaf = self.desired(rib, vrf, prefix);
+        let before = self.table(vrf).and_then(|table| table.exact(prefix));
+        if before.and_then(|id| self.next_hops.leaf(id)) == leaf.as_ref() {
+            return Ok(Outcome::Same);
+        }
+        let id = self.acquire(leaf.as_ref())?;
+        let Some(Some(table)) = self.tables.get_mut(vrf.index()) else { return Ok(Outcome::Same) };
+        if let Some(id) = id
+            && !is_known(&self.next_hops, id, table.sent_as, self.applied)
+        {
+            return Ok(Outcome::Wait(Some(id)));
+        }
+        match table.publish(prefix, id) {
+            Ok(replaced) => {
+                self.release(replaced);
+                Ok(Outcome::Published)
+            }
+            Err(FibError::OutOfLines { retired: 1.., .. }) => Ok(Outcome::Wait(id)),
+            Err(error) => {
+                self.release(id);
+                Err(ProgramError::Fib(error))
+            }
+        }
+    }
+
+    /// Every worker has applied so many updates: publishes what has waited for that.
+    pub fn advance(&mut self, rib: &Rib, applied: u64) {
+        self.applied = applied;
+        for vrf in (0..self.tables.len()).map(|vrf| VrfId(vrf as u16)) {
+            while let Some(Some(table)) = self.tables.get(vrf.index())
+                && let Some(prefix) = table.first_waiting()
+            {
+                let outcome = self.attempt(rib, vrf, prefix);
+                if let Ok(Outcome::Wait(id)) = outcome {
+                    // Stays where it is: the first.
+                    self.wait(vrf, prefix, id);
+                    break;
+                }
+                let held = match self.tables.get_mut(vrf.index()) {
+                    Some(Some(table)) => table.pop_waiting(),
+                    _ => None,
+                };
+                self.release(held);
+                match outcome {
+                    Ok(Outcome::Published) => self.remake_covered(rib, vrf, prefix),
+                    Ok(_) => {}
+                    Err(error) => self.problem(prefix, &error),
+                }
+            }
+        }
+    }
+
+    /// The next hops for the workers, when there is one that they were not told of. They go out as update `number`.
+    pub fn take_next_hops(&mut self, number: u64) -> Option<Arc<NextHops>> {
+        self.next_hops.take_unsent(number)
+    }
+
+    /// A table that the workers are to get, as update `number`, after the next hops.
+    pub fn take_table(&mut self, number: u64) -> Option<(VrfId, Fib6)> {
+        let unsent = |(vrf, table): (u16, &mut Option<VrfTable>)| {
+            let table = table.as_mut().filter(|table| table.sent_as.is_none())?;
+            table.sent_as = Some(number);
+            Some((VrfId(vrf), table.writer.fib()))
+        };
+        (0u16..).zip(&mut self.tables).find_map(unsent)
+    }
+
+    /// All tables are on their way: what only their predecessors used is free.
+    pub fn release_replaced(&mut self) {
+        for id in std::mem::take(&mut self.replaced) {
+            self.release(Some(id));
+        }
+    }
+
+    /// True when a grace period is to begin because something was published.
+    pub fn is_changed(&self) -> bool {
+        self.tables.iter().flatten().any(|table| table.is_changed)
+    }
+
+    /// Grace period `period` begins.
+    pub fn seal(&mut self, period: u64) {
+        for table in self.tables.iter_mut().flatten().filter(|table| table.is_changed) {
+            table.writer.seal(period);
+            table.is_changed = false;
+        }
+    }
+
+    /// Every worker has passed grace period `passed`.
+    pub fn reclaim(&mut self, passed: u64) {
+        self.tables.iter_mut().flatten().for_each(|table| table.writer.reclaim(passed));
+    }
+}
+
+/// True when no worker can meet this id in a table before it knows what it stands for: it was told before it got the
+/// table, or has said that it knows.
+fn is_known(next_hops: &NextHopTable, id: NextHopId, table_sent_as: Option<u64>, applied: u64) -> bool {
+    let Some(table_sent_as) = table_sent_as else { return true };
+    next_hops.sent_as(id).is_some_and(|sent_as| sent_as < table_sent_as || sent_as <= applied)
+}

@@ -12,23 +12,39 @@ use super::{Buffers, Dirty, Router, RouterPort};
 use crate::command::{Command, NeighborSpec, RouteSpec};
 use crate::config::{Config, Prefix, unknown_port};
 use crate::nd;
-use crate::program::compile::RoutedSite;
+use crate::program::MAX_WAITING_CHANGES;
+use crate::program::leaf::RoutedSite;
 use crate::rib::{self, Action};
 
-/// Why a change was refused; nothing has changed then. Displays what would be right.
+/// Why a change was not made; nothing has changed then. Displays what would be right.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ChangeError(pub String);
+pub enum ChangeError {
+    /// It cannot be.
+    Refused(String),
+    /// A table is full.
+    Failed(String),
+    /// So many changes wait for the workers that no more are taken now.
+    Busy {
+        /// Changes that wait.
+        waiting: usize,
+    },
+}
 
 impl fmt::Display for ChangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            ChangeError::Refused(why) | ChangeError::Failed(why) => f.write_str(why),
+            ChangeError::Busy { waiting } => {
+                write!(f, "busy: {waiting} changes wait for the workers; try again")
+            }
+        }
     }
 }
 
 impl std::error::Error for ChangeError {}
 
 fn refuse<T>(why: impl Into<String>) -> Result<T, ChangeError> {
-    Err(ChangeError(why.into()))
+    Err(ChangeError::Refused(why.into()))
 }
 
 impl<B: PacketBuf> Router<B> {
@@ -54,7 +70,7 @@ impl<B: PacketBuf> Router<B> {
         for index in 0..self.ports.len() {
             self.add_to_neighbors(index, now_ns);
         }
-        self.load(now_ns)?;
+        self.load(&[], now_ns)?;
         self.act(buffers);
         Ok(())
     }
@@ -67,8 +83,8 @@ impl<B: PacketBuf> Router<B> {
         }
     }
 
-    /// Routes, static neighbors and sites of the configuration.
-    fn load(&mut self, now_ns: u64) -> Result<(), String> {
+    /// Routes, static neighbors and sites of the configuration; `watched` were the next hops before.
+    fn load(&mut self, watched: &[(PortId, u128)], now_ns: u64) -> Result<(), String> {
         for route in self.config.routes.clone() {
             let vrf = self.rib.vrf(&route.vrf)?;
             if let Some((prefix, action)) = rib::resolve(&route, |name| self.port_id(name))? {
@@ -86,7 +102,7 @@ impl<B: PacketBuf> Router<B> {
         }
         self.load_sites();
         self.config.mex.mex_route = self.rib.has_mex_route();
-        self.watch_next_hops(now_ns);
+        self.watch_next_hops(watched, now_ns);
         Ok(())
     }
 
@@ -138,12 +154,13 @@ impl<B: PacketBuf> Router<B> {
                 self.add_to_neighbors(index, now_ns);
             }
         }
+        let watched: Vec<_> = self.rib.next_hops().collect();
         self.rib.clear();
-        let loaded = self.load(now_ns);
+        let loaded = self.load(&watched, now_ns);
         self.dirty = Dirty { routes: true, adjacencies: true, ports: true, mex: true, icmp: true };
         self.write_liveness();
         self.act(buffers);
-        loaded.map_err(ChangeError)
+        loaded.map_err(ChangeError::Refused)
     }
 
     /// Carries out a command.
@@ -156,7 +173,39 @@ impl<B: PacketBuf> Router<B> {
         buffers: &mut impl Buffers<B>,
         now_ns: u64,
     ) -> Result<(), ChangeError> {
-        command.check().map_err(ChangeError)?;
+        let changed = self.make(command, now_ns);
+        self.act(buffers);
+        changed
+    }
+
+    /// Carries out commands in order, and tells the workers of all of them together; stops at the first that fails unless
+    /// `goes_on`, and in any case when the workers are behind. Returns how many were tried, and the failures by index.
+    pub fn change_all(
+        &mut self,
+        commands: &[Command],
+        goes_on: bool,
+        buffers: &mut impl Buffers<B>,
+        now_ns: u64,
+    ) -> (usize, Vec<(usize, ChangeError)>) {
+        let mut failures = Vec::new();
+        let mut tried = 0;
+        for (index, command) in commands.iter().enumerate() {
+            if let Err(error) = self.make(command, now_ns) {
+                let is_end = !goes_on || matches!(error, ChangeError::Busy { .. });
+                failures.push((index, error));
+                if is_end {
+                    break;
+                }
+            }
+            tried = index + 1;
+        }
+        self.act(buffers);
+        (tried, failures)
+    }
+
+    /// Makes the change that a command asks for, without telling neighbors and workers what follows from it.
+    fn make(&mut self, command: &Command, now_ns: u64) -> Result<(), ChangeError> {
+        command.check().map_err(ChangeError::Refused)?;
         match command {
             Command::RouteAdd(route) => self.put_route(route, true, now_ns)?,
             Command::RouteReplace(route) => self.put_route(route, false, now_ns)?,
@@ -200,7 +249,6 @@ impl<B: PacketBuf> Router<B> {
                 self.dirty.mex = true;
             }
         }
-        self.act(buffers);
         Ok(())
     }
 
@@ -231,25 +279,35 @@ impl<B: PacketBuf> Router<B> {
     }
 
     fn named_port(&self, name: &str) -> Result<PortId, ChangeError> {
-        self.port_id(name).ok_or_else(|| ChangeError(unknown_port(&self.config.ports, name)))
+        self.port_id(name).ok_or_else(|| ChangeError::Refused(unknown_port(&self.config.ports, name)))
     }
 
     fn resolve(&self, route: &RouteSpec) -> Result<(Prefix6, Action), ChangeError> {
-        let route = route.resolve(&self.config.ports).map_err(ChangeError)?;
-        let resolved = rib::resolve(&route, |name| self.port_id(name)).map_err(ChangeError)?;
-        resolved
-            .ok_or_else(|| ChangeError(format!("{}: IPv4 is not forwarded by this version", route.prefix)))
+        let route = route.resolve(&self.config.ports).map_err(ChangeError::Refused)?;
+        let resolved = rib::resolve(&route, |name| self.port_id(name)).map_err(ChangeError::Refused)?;
+        resolved.ok_or_else(|| {
+            ChangeError::Refused(format!("{}: IPv4 is not forwarded by this version", route.prefix))
+        })
     }
 
     fn put_route(&mut self, route: &RouteSpec, is_new: bool, now_ns: u64) -> Result<(), ChangeError> {
+        self.check_room()?;
         let (prefix, action) = self.resolve(route)?;
-        if is_new && self.rib.find_vrf(&route.vrf).is_some_and(|vrf| self.rib.route(vrf, prefix).is_some()) {
+        let vrfs = self.rib.vrfs().len();
+        let vrf = self.rib.vrf(&route.vrf).map_err(ChangeError::Refused)?;
+        if is_new && self.rib.route(vrf, prefix).is_some() {
             return refuse(format!("{prefix}: the route exists already; use replace to change it"));
         }
-        let vrf = self.rib.vrf(&route.vrf).map_err(ChangeError)?;
-        self.rib.insert(vrf, prefix, action).map_err(ChangeError)?;
-        self.routes_changed(now_ns);
-        Ok(())
+        let vias = next_hops(&action);
+        let put = self
+            .rib
+            .insert(vrf, prefix, action)
+            .map_err(ChangeError::Failed)
+            .and_then(|replaced| self.program_route(vrf, prefix, replaced, &vias, now_ns));
+        if put.is_err() {
+            self.rib.truncate_vrfs(vrfs);
+        }
+        put
     }
 
     fn delete_route(
@@ -259,6 +317,7 @@ impl<B: PacketBuf> Router<B> {
         expected: Option<&Action>,
         now_ns: u64,
     ) -> Result<(), ChangeError> {
+        self.check_room()?;
         let Prefix::V6(prefix6) = prefix else { return refuse("IPv4 is not forwarded by this version") };
         let key = rib::prefix6(prefix6);
         let found: Option<(VrfId, &Action)> =
@@ -269,18 +328,50 @@ impl<B: PacketBuf> Router<B> {
                 refuse(format!("the route {prefix} in VRF \"{vrf}\" is another one: it does not lead there"))
             }
             (Some((id, _)), _) => {
-                self.rib.remove(id, key);
-                self.routes_changed(now_ns);
-                Ok(())
+                let removed = self.rib.remove(id, key);
+                self.program_route(id, key, removed, &[], now_ns)
             }
         }
     }
 
-    fn routes_changed(&mut self, now_ns: u64) {
-        self.config.mex.mex_route = self.rib.has_mex_route();
-        self.dirty.mex = true;
-        self.dirty.routes = true;
-        self.watch_next_hops(now_ns);
+    /// Refuses changes of routes while the workers are far behind.
+    fn check_room(&self) -> Result<(), ChangeError> {
+        let waiting = self.program.waiting();
+        if waiting >= MAX_WAITING_CHANGES { Err(ChangeError::Busy { waiting }) } else { Ok(()) }
+    }
+
+    /// Programs what the RIB says about a prefix now; puts `replaced` back when there is no room for it. `vias` are the
+    /// next hops of the new route.
+    fn program_route(
+        &mut self,
+        vrf: VrfId,
+        prefix: Prefix6,
+        replaced: Option<Action>,
+        vias: &[(PortId, u128)],
+        now_ns: u64,
+    ) -> Result<(), ChangeError> {
+        if let Err(error) = self.program.route_changed(&self.rib, vrf, prefix) {
+            match replaced {
+                // There is room: it was there before.
+                Some(replaced) => drop(self.rib.insert(vrf, prefix, replaced)),
+                None => drop(self.rib.remove(vrf, prefix)),
+            }
+            return Err(ChangeError::Failed(format!("{prefix}: {error}")));
+        }
+        let has_mex_route = self.rib.has_mex_route();
+        if self.config.mex.mex_route != has_mex_route {
+            self.config.mex.mex_route = has_mex_route;
+            self.dirty.mex = true;
+        }
+        if self.mode.watches_next_hops {
+            for (port, address) in vias {
+                self.watch(*port, *address, now_ns);
+            }
+            for (port, address) in replaced.iter().flat_map(next_hops) {
+                self.unwatch_if_unused(port, address);
+            }
+        }
+        Ok(())
     }
 
     fn put_neighbor(&mut self, spec: &NeighborSpec, is_new: bool, now_ns: u64) -> Result<(), ChangeError> {
@@ -293,7 +384,15 @@ impl<B: PacketBuf> Router<B> {
             return refuse(format!("the neighbor {} exists already; use replace to change it", spec.address));
         }
         let added = self.neighbors.add_static(port.0, bits, Mac(spec.mac), now_ns);
-        added.map_err(|why| ChangeError(format!("neighbor {}: {}", spec.address, refusal(why))))
+        added.map_err(|why| ChangeError::Refused(format!("neighbor {}: {}", spec.address, refusal(why))))
+    }
+}
+
+/// The neighbors that a route leads to.
+fn next_hops(action: &Action) -> Vec<(PortId, u128)> {
+    match action {
+        Action::Via(vias) => vias.iter().filter_map(|via| Some((via.port, via.address?))).collect(),
+        Action::Mex | Action::Blackhole | Action::Unreachable => Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! packets for workers out. `run` and `replay` drive the same [`Router`].
 
 mod change;
+mod fib_view;
 mod neighbors;
 mod program;
 mod view;
@@ -18,8 +19,8 @@ use dataplane::wire::ethernet::Mac;
 
 use crate::config::Config;
 use crate::nd;
-use crate::program::compile::RoutedSite;
-use crate::program::{AdjacencyTable, NextHopTable};
+use crate::program::Program;
+use crate::program::leaf::RoutedSite;
 use crate::rib::Rib;
 
 pub use change::ChangeError;
@@ -85,6 +86,8 @@ struct WorkerLink<B> {
     rings: Arc<Rings<B>>,
     updates: VecDeque<Update>,
     injects: VecDeque<Inject<B>>,
+    /// Updates that it has applied: each gives one replaced table back.
+    applied: u64,
 }
 
 /// How this router lives.
@@ -127,11 +130,9 @@ pub struct Router<B> {
     ports: Vec<RouterPort>,
     rib: Rib,
     sites: Vec<RoutedSite>,
-    adjacencies: AdjacencyTable,
-    next_hops: NextHopTable,
+    program: Program,
     liveness: Arc<Liveness>,
     neighbors: nd::Machine<Held<B>>,
-    watched: Vec<(PortId, u128)>,
     workers: Vec<WorkerLink<B>>,
     /// Drops and packets of control itself.
     counters: Counters,
@@ -140,7 +141,10 @@ pub struct Router<B> {
     /// When adjacency counters were last compared.
     usage_checked_ns: u64,
     usage: Vec<u64>,
-    fibs: Vec<Option<dataplane::fib::Writer6>>,
+    /// Updates sent to every worker so far.
+    sent: u64,
+    /// Grace periods begun so far.
+    period: u64,
 }
 
 /// How often traffic counters are compared to see which neighbors are in use, ns.
@@ -165,7 +169,7 @@ impl<B: dataplane::buffer::PacketBuf> Router<B> {
             nd::Settings { seed: mode.seed, dup_addr_detect_transmits: u8::from(mode.detects_duplicates) };
         let workers = rings
             .into_iter()
-            .map(|rings| WorkerLink { rings, updates: VecDeque::new(), injects: VecDeque::new() })
+            .map(|rings| WorkerLink { rings, updates: VecDeque::new(), injects: VecDeque::new(), applied: 0 })
             .collect();
         let mut router = Router {
             config,
@@ -173,18 +177,17 @@ impl<B: dataplane::buffer::PacketBuf> Router<B> {
             ports: Vec::new(),
             rib: Rib::new(),
             sites: Vec::new(),
-            adjacencies: AdjacencyTable::new(Arc::clone(&liveness)),
-            next_hops: NextHopTable::default(),
+            program: Program::new(Arc::clone(&liveness)),
             liveness,
             neighbors: nd::Machine::new(settings),
-            watched: Vec::new(),
             workers,
             counters: Counters::default(),
             dirty: Dirty { routes: true, adjacencies: true, ports: true, mex: true, icmp: true },
             problems: Vec::new(),
             usage_checked_ns: now_ns,
             usage: Vec::new(),
-            fibs: Vec::new(),
+            sent: 0,
+            period: 0,
         };
         router.set_up(macs, buffers, now_ns)?;
         Ok(router)
@@ -214,7 +217,14 @@ impl<B> Router<B> {
 
     /// What could not be programmed; taken by the caller, who tells the operator.
     pub fn take_problems(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.problems)
+        let mut problems = std::mem::take(&mut self.problems);
+        problems.extend(self.program.take_problems());
+        problems
+    }
+
+    /// What is programmed.
+    pub fn program(&self) -> &Program {
+        &self.program
     }
 
     /// Counters of each worker, then control's own.

@@ -9,7 +9,6 @@ use dataplane::wire::{ethernet, ipv6};
 use super::{Buffers, Held, Router, USAGE_INTERVAL_NS};
 use crate::nd::{self, Action};
 use crate::program::adjacencies::Neighbor;
-use crate::rib;
 
 impl<B: PacketBuf> Router<B> {
     /// Takes at most `limit` packets from each worker's ring and deals with them. Returns how many there were.
@@ -62,7 +61,7 @@ impl<B: PacketBuf> Router<B> {
 
     /// Tells neighbor discovery which neighbors had traffic (RFC 4861, 7.3.3: STALE goes to DELAY).
     fn check_usage(&mut self, now_ns: u64) {
-        let ids: Vec<_> = self.adjacencies.ids().collect();
+        let ids: Vec<_> = self.program.adjacencies.ids().collect();
         for (id, port, address) in ids {
             let sent = self.sent_to(id);
             if self.usage.len() <= id.index() {
@@ -89,7 +88,8 @@ impl<B: PacketBuf> Router<B> {
                 }
                 Action::Unreachable { port, address } => {
                     // Only next hops that are watched are declared dead: nobody else would notice their return.
-                    let has_failed = self.watched.contains(&(PortId(port), address));
+                    let has_failed =
+                        self.mode.watches_next_hops && self.rib.is_next_hop(PortId(port), address);
                     self.learn(PortId(port), address, Neighbor { mac: None, has_failed });
                 }
                 Action::Removed { port, address } => self.learn(PortId(port), address, Neighbor::default()),
@@ -131,25 +131,22 @@ impl<B: PacketBuf> Router<B> {
 
     /// Notes what is known about a neighbor, and marks what follows from it for the next commit.
     fn learn(&mut self, port: PortId, address: u128, neighbor: Neighbor) {
-        let before = self.adjacencies.neighbor(port, address);
+        let before = self.program.adjacencies.neighbor(port, address);
         if before == neighbor {
             return;
         }
-        self.adjacencies.set_neighbor(port, address, neighbor);
+        // On-link neighbors have entries of their own while they are resolved.
+        self.program.set_neighbor(&self.rib, port, address, neighbor);
         self.dirty.adjacencies = true;
         if before.has_failed != neighbor.has_failed {
             self.write_liveness();
-            self.dirty.routes = true;
-        }
-        if before.mac.is_some() != neighbor.mac.is_some() {
-            // On-link neighbors have routes of their own while they are resolved.
             self.dirty.routes = true;
         }
     }
 
     fn release(&mut self, port: PortId, address: u128, held: Held<B>) {
         let Held { buffer, meta, worker } = held;
-        let resume = match self.adjacencies.id(port, address) {
+        let resume = match self.program.adjacencies.id(port, address) {
             Some(id) => {
                 self.dirty.adjacencies = true;
                 Resume::Forward(id)
@@ -159,31 +156,34 @@ impl<B: PacketBuf> Router<B> {
         self.inject(worker, Inject { buffer, meta, resume });
     }
 
-    /// Keeps the next hops of routes resolved, if that is this router's way.
-    pub(super) fn watch_next_hops(&mut self, now_ns: u64) {
-        if !self.mode.watches_next_hops {
-            return;
+    /// Watches the next hops of all routes, and no others: keeps them resolved, if that is this router's way. `before`: those
+    /// that were watched.
+    pub(super) fn watch_next_hops(&mut self, before: &[(PortId, u128)], now_ns: u64) {
+        for (port, address) in before {
+            self.unwatch_if_unused(*port, *address);
         }
-        let vias = self.rib.routes().filter_map(|(_, _, action)| match action {
-            rib::Action::Via(vias) => Some(vias),
-            _ => None,
-        });
-        let mut wanted: Vec<_> =
-            vias.flatten().filter_map(|via| via.address.map(|address| (via.port, address))).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let before = std::mem::take(&mut self.watched);
-        for (port, address) in before.iter().filter(|key| wanted.binary_search(key).is_err()) {
-            self.neighbors.unwatch(port.0, *address);
-            let neighbor = self.adjacencies.neighbor(*port, *address);
-            self.learn(*port, *address, Neighbor { has_failed: false, ..neighbor });
+        let wanted: Vec<_> = self.rib.next_hops().collect();
+        for (port, address) in wanted.into_iter().filter(|key| before.binary_search(key).is_err()) {
+            self.watch(port, address, now_ns);
         }
-        for (port, address) in wanted.iter().filter(|key| before.binary_search(key).is_err()) {
-            if let Err(why) = self.neighbors.watch(port.0, *address, now_ns) {
-                let address = std::net::Ipv6Addr::from_bits(*address);
-                self.problems.push(format!("next hop {address}: not watched: {why:?}"));
-            }
+    }
+
+    /// Watches a neighbor that is a next hop now.
+    pub(super) fn watch(&mut self, port: PortId, address: u128, now_ns: u64) {
+        if self.mode.watches_next_hops
+            && let Err(why) = self.neighbors.watch(port.0, address, now_ns)
+        {
+            let address = std::net::Ipv6Addr::from_bits(address);
+            self.problems.push(format!("next hop {address}: not watched: {why:?}"));
         }
-        self.watched = wanted;
+    }
+
+    /// Lets go of a neighbor that is no next hop any more.
+    pub(super) fn unwatch_if_unused(&mut self, port: PortId, address: u128) {
+        if self.mode.watches_next_hops && !self.rib.is_next_hop(port, address) {
+            self.neighbors.unwatch(port.0, address);
+            let neighbor = self.program.adjacencies.neighbor(port, address);
+            self.learn(port, address, Neighbor { has_failed: false, ..neighbor });
+        }
     }
 }

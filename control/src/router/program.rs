@@ -1,5 +1,5 @@
-//! Tells workers what has changed: compiles tables, and puts them on the rings in the order in which they refer to each
-//! other.
+//! Tells workers what has changed: what they must know first goes on the rings, in the order in which it refers to each
+//! other; entries of routing tables are published when every worker knows what they refer to.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use dataplane::update::{Inject, Update};
 use super::{Router, RouterPort};
 use crate::config::Trigger;
 use crate::program::adjacencies::PortFacts;
-use crate::program::compile::{self, RoutedPort};
+use crate::program::leaf::{RoutedPort, Surroundings};
 use crate::program::policy;
 
 impl<B> Router<B> {
-    /// Puts what has changed on the rings; what does not fit stays for [`Router::push`].
+    /// Programs what has changed and puts it on the rings; what does not fit stays for [`Router::push`].
     pub fn commit(&mut self) {
         let dirty = std::mem::take(&mut self.dirty);
         if dirty.icmp {
@@ -26,58 +26,42 @@ impl<B> Router<B> {
             self.send(&Update::Ports(self.port_table()));
         }
         if dirty.routes || dirty.ports {
-            self.commit_routes();
-        } else if dirty.adjacencies {
-            self.send(&Update::Adjacencies(self.adjacencies.compile(|port| self.port_facts(port))));
+            self.program.reprogram(&self.rib, self.surroundings());
         }
+        self.dirty.adjacencies = dirty.adjacencies || dirty.routes || dirty.ports;
         self.push();
     }
 
-    /// Compiles all tables. Order matters to the workers: adjacencies, the next hops that use them, then the tables that
-    /// use those.
-    fn commit_routes(&mut self) {
-        let ports: Vec<_> = self
-            .ports
-            .iter()
-            .map(|p| RoutedPort { vrf: p.vrf, is_up: p.is_up(), addresses: p.addresses.clone() })
-            .collect();
-        let input = compile::Input {
-            rib: &self.rib,
-            ports: &ports,
-            sites: &self.sites,
-            keeps_dead_routes: self.config.mex.effective_triggers().contains(Trigger::NextHopDown),
-        };
-        let programmed = compile::compile(&input, &mut self.adjacencies, &mut self.next_hops);
-        self.problems.extend(programmed.problems);
-        self.adjacencies.write_liveness(|port| facts(self.ports.get(port.index()), &self.config, port));
-        self.send(&Update::Adjacencies(self.adjacencies.compile(|port| self.port_facts(port))));
-        self.send(&Update::NextHops(self.next_hops.compile()));
-        for (vrf, fib) in (0u16..).zip(&programmed.fibs) {
-            let before = self.fibs.get(usize::from(vrf)).and_then(Option::as_ref);
-            let is_same = match (before, fib) {
-                (Some(before), Some(fib)) => before.routes().eq(fib.routes()),
-                (before, fib) => before.is_none() && fib.is_none(),
-            };
-            if !is_same {
-                let table = fib.as_ref().map(dataplane::fib::Writer6::fib);
-                let update = Update::Fib(dataplane::id::VrfId(vrf), table);
-                for worker in &mut self.workers {
-                    worker.updates.push_back(update.clone());
-                }
-            }
+    fn surroundings(&self) -> Surroundings {
+        let port =
+            |p: &RouterPort| RoutedPort { vrf: p.vrf, is_up: p.is_up(), addresses: p.addresses.clone() };
+        let keeps_dead_routes = self.config.mex.effective_triggers().contains(Trigger::NextHopDown);
+        Surroundings::new(self.ports.iter().map(port).collect(), &self.sites, keeps_dead_routes)
+    }
+
+    /// Sends what the entries of routing tables refer to. Order matters to the workers: adjacencies, the next hops that use
+    /// them, then the tables that use those. True when anything was sent.
+    fn send_tables(&mut self) -> bool {
+        let before = self.sent;
+        // Both, always: each forgets.
+        if self.program.adjacencies.take_new() | std::mem::take(&mut self.dirty.adjacencies) {
+            self.write_liveness();
+            let table = self.program.adjacencies.compile(|port| self.port_facts(port));
+            self.send(&Update::Adjacencies(table));
         }
-        self.fibs = programmed.fibs;
-        self.next_hops.collect();
-        let used = self.next_hops.used_adjacencies();
-        let waiting: hashbrown::HashSet<_> =
-            self.neighbors.neighbors(0).map(|n| (PortId(n.port), n.address)).collect();
-        let adjacencies = &self.adjacencies;
-        let keep: hashbrown::HashSet<_> = adjacencies
-            .ids()
-            .filter(|(_, port, address)| waiting.contains(&(*port, *address)))
-            .map(|(id, ..)| id)
-            .collect();
-        self.adjacencies.collect(|id| used.contains(&id) || keep.contains(&id));
+        if let Some(next_hops) = self.program.take_next_hops(self.sent + 1) {
+            self.send(&Update::NextHops(next_hops));
+        }
+        while let Some((vrf, fib)) = self.program.take_table(self.sent + 1) {
+            self.send(&Update::Fib(vrf, Some(fib)));
+        }
+        self.program.release_replaced();
+        if self.program.adjacencies.is_loose() {
+            let known: hashbrown::HashSet<_> =
+                self.neighbors.neighbors(0).map(|n| (PortId(n.port), n.address)).collect();
+            self.program.adjacencies.collect(|port, address| known.contains(&(port, address)));
+        }
+        self.sent != before
     }
 
     /// The ports for the workers.
@@ -123,7 +107,9 @@ impl<B> Router<B> {
         facts(self.ports.get(port.index()), &self.config, port)
     }
 
+    /// Sends an update to every worker: number [`Router::sent`] from then on.
     fn send(&mut self, update: &Update) {
+        self.sent += 1;
         for worker in &mut self.workers {
             worker.updates.push_back(update.clone());
         }
@@ -132,7 +118,7 @@ impl<B> Router<B> {
     /// Writes the liveness of every neighbor at once, before any table is compiled: a dead next hop is dead for all routes
     /// behind it in one step.
     pub(super) fn write_liveness(&self) {
-        self.adjacencies.write_liveness(|port| self.port_facts(port));
+        self.program.adjacencies.write_liveness(|port| self.port_facts(port));
     }
 
     /// Puts a packet on the ring of a worker, behind all updates.
@@ -142,12 +128,44 @@ impl<B> Router<B> {
         }
     }
 
-    /// Moves what waits onto the rings, as far as there is room; true when all of it fitted. Packets follow the updates
-    /// that they were made under.
+    /// Publishes changes that the workers are ready for, and moves what waits onto the rings, as far as there is room; true
+    /// when all of it fitted. Packets follow the updates that they were made under.
     pub fn push(&mut self) -> bool {
+        let mut applied = u64::MAX;
+        for worker in &mut self.workers {
+            while worker.rings.retired.pop().is_some() {
+                worker.applied += 1;
+            }
+            applied = applied.min(worker.applied);
+        }
+        // What is published may ask for new next hops for what it covers.
+        loop {
+            let has_sent = self.send_tables();
+            self.program.advance(&self.rib, applied);
+            if !has_sent {
+                break;
+            }
+        }
+        self.turn_grace_period();
+        self.fill_rings()
+    }
+
+    /// Memory that changes have replaced is used again when no worker reads it any more.
+    fn turn_grace_period(&mut self) {
+        if self.program.is_changed() {
+            self.period += 1;
+            self.program.seal(self.period);
+            for worker in &self.workers {
+                worker.rings.grace.begin(self.period);
+            }
+        }
+        let passed = self.workers.iter().map(|worker| worker.rings.grace.passed()).min();
+        self.program.reclaim(passed.unwrap_or(self.period));
+    }
+
+    fn fill_rings(&mut self) -> bool {
         let mut is_done = true;
         for worker in &mut self.workers {
-            while worker.rings.retired.pop().is_some() {}
             while let Some(update) = worker.updates.pop_front() {
                 if let Err(update) = worker.rings.updates.push(update) {
                     worker.updates.push_front(update);
@@ -167,14 +185,16 @@ impl<B> Router<B> {
         is_done
     }
 
-    /// True when every worker has applied all updates and packets.
+    /// True when every worker has applied all updates and packets, and no change waits for that.
     pub fn is_settled(&self) -> bool {
-        self.workers.iter().all(|worker| {
+        let is_published = self.program.waiting() == 0;
+        let are_applied = self.workers.iter().all(|worker| {
             worker.updates.is_empty()
                 && worker.injects.is_empty()
                 && worker.rings.updates.is_empty()
                 && worker.rings.injects.is_empty()
-        })
+        });
+        is_published && are_applied
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use dataplane::counters::Counters;
 use dataplane::drop::Drop;
-use dataplane::id::{NextHopId, PortId, VrfId};
+use dataplane::id::{PortId, VrfId};
 use dataplane::table::NextHop;
 use serde_json::{Map, Value, json};
 
@@ -125,7 +125,9 @@ impl<B> Router<B> {
             Action::Via(vias) => {
                 let vias = vias.iter().map(|via| {
                     let is_up = self.ports.get(via.port.index()).is_some_and(super::RouterPort::is_up)
-                        && !via.address.is_some_and(|a| self.adjacencies.neighbor(via.port, a).has_failed);
+                        && !via
+                            .address
+                            .is_some_and(|a| self.program.adjacencies.neighbor(via.port, a).has_failed);
                     json!({
                         "address": via.address.map(|a| Ipv6Addr::from_bits(a).to_string()),
                         "port": name(via.port),
@@ -152,26 +154,11 @@ impl<B> Router<B> {
         Value::Array(routes.collect())
     }
 
-    /// The compiled tables.
-    pub fn show_fib(&self) -> Value {
-        let tables = self.rib.vrfs().iter().zip(&self.fibs).map(|(vrf, fib)| {
-            let stats = fib.as_ref().map(dataplane::fib::Writer6::stats).unwrap_or_default();
-            let id = self.rib.find_vrf(vrf).unwrap_or_default();
-            json!({
-                "vrf": vrf,
-                "routes": self.rib.routes_of(id).count(),
-                "intervals": stats.intervals,
-                "memory-bytes": stats.memory_bytes(),
-            })
-        });
-        Value::Array(tables.collect())
-    }
-
     /// The neighbors.
     pub fn show_neighbors(&self, now_ns: u64) -> Value {
         let neighbors = self.neighbors.neighbors(now_ns).map(|n| {
             let port = PortId(n.port);
-            let sent = self.adjacencies.find(port, n.address).map_or(0, |id| self.sent_to(id));
+            let sent = self.program.adjacencies.find(port, n.address).map_or(0, |id| self.sent_to(id));
             json!({
                 "address": Ipv6Addr::from_bits(n.address).to_string(),
                 "port": self.ports.get(port.index()).map(|p| p.name.as_str()),
@@ -186,41 +173,20 @@ impl<B> Router<B> {
         Value::Array(neighbors.collect())
     }
 
-    /// What a destination gets: the kind of its next hop, and for neighbors port and MAC address. `None`: there is no such
-    /// VRF.
-    pub fn lookup(&self, address: Ipv6Addr, vrf: &str) -> Option<Value> {
-        let id = self.rib.find_vrf(vrf)?;
-        let fib = self.fibs.get(id.index())?;
-        let found = fib.as_ref().and_then(|fib| fib.longest_match(address.to_bits()));
-        let next_hop = self.next_hops.entry(found.map_or(NextHopId::NO_ROUTE, |(_, id)| id));
-        let covering = self
-            .rib
-            .routes_of(id)
-            .filter(|(prefix, _)| prefix.contains(address.to_bits()))
-            .max_by_key(|(prefix, _)| prefix.len());
-        let mut value = self.show_next_hop(next_hop);
-        if let Some(value) = value.as_object_mut() {
-            value.insert("address".to_owned(), json!(address.to_string()));
-            value.insert("vrf".to_owned(), json!(vrf));
-            value.insert("route".to_owned(), json!(covering.map(|(prefix, _)| prefix.to_string())));
-        }
-        Some(value)
-    }
-
-    fn show_adjacency(&self, id: dataplane::id::AdjacencyId) -> Value {
-        let Some((port, address)) = self.adjacencies.key(id) else { return Value::Null };
+    pub(super) fn show_adjacency(&self, id: dataplane::id::AdjacencyId) -> Value {
+        let Some((port, address)) = self.program.adjacencies.key(id) else { return Value::Null };
         let found = self.ports.get(port.index());
         json!({
             "next-hop": Ipv6Addr::from_bits(address).to_string(),
             "port": found.map(|p| p.name.as_str()),
-            "mac": self.adjacencies.neighbor(port, address).mac.map(|mac| mac.to_string()),
+            "mac": self.program.adjacencies.neighbor(port, address).mac.map(|mac| mac.to_string()),
             "source-mac": found.map(|p| p.mac.to_string()),
             "mtu": found.map(|p| p.mtu),
             "state": if self.liveness.is_up(id) { "up" } else { "down" },
         })
     }
 
-    fn show_next_hop(&self, next_hop: NextHop) -> Value {
+    pub(super) fn show_next_hop(&self, next_hop: NextHop) -> Value {
         match next_hop {
             NextHop::NoRoute => json!({ "result": "no-route" }),
             NextHop::Unreachable => json!({ "result": "unreachable" }),
@@ -233,7 +199,7 @@ impl<B> Router<B> {
             }),
             NextHop::Adjacency(id) => json!({ "result": "forward", "via": [self.show_adjacency(id)] }),
             NextHop::Group(group) => {
-                let members = self.next_hops.members(group).iter().map(|(id, weight)| {
+                let members = self.program.next_hops().members(group).iter().map(|(id, weight)| {
                     let mut member = self.show_adjacency(*id);
                     if let Some(member) = member.as_object_mut() {
                         member.insert("weight".to_owned(), json!(weight));
@@ -243,7 +209,7 @@ impl<B> Router<B> {
                 json!({ "result": "forward", "via": members.collect::<Vec<_>>() })
             }
             NextHop::Site { site, via } => {
-                let inner = self.next_hops.entry(via);
+                let inner = self.program.next_hops().entry(via);
                 let mut value =
                     if matches!(inner, NextHop::Site { .. }) { json!({}) } else { self.show_next_hop(inner) };
                 if let Some(value) = value.as_object_mut() {

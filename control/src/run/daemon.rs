@@ -263,7 +263,10 @@ impl Daemon {
 
     /// An answer, whatever happens: a defect in one command must not end the daemon.
     fn answer(&mut self, ask: Ask) -> Answer {
-        let asked = format!("{ask:?}");
+        let asked = match &ask {
+            Ask::Batch { commands, .. } => format!("a batch of {} changes", commands.len()),
+            ask => format!("{ask:?}"),
+        };
         let attempt = catch_unwind(AssertUnwindSafe(|| match &ask {
             Ask::Show(topic) if topic == ask::WORKERS => {
                 let idle = self.router.config().dpdk.idle;
@@ -274,8 +277,8 @@ impl Daemon {
                 show::add_devices(&mut ports, &self.devices);
                 Ok(ports)
             }
-            Ask::Show(_) | Ask::Lookup { .. } | Ask::Change(_) => {
-                let is_change = matches!(ask, Ask::Change(_));
+            Ask::Show(_) | Ask::Fib { .. } | Ask::Lookup { .. } | Ask::Change(_) | Ask::Batch { .. } => {
+                let is_change = matches!(ask, Ask::Change(_) | Ask::Batch { .. });
                 let answer = ask::answer(&mut self.router, ask, &mut self.buffers, self.clock.now_ns());
                 if is_change && answer.is_ok() {
                     self.tell_devices();
