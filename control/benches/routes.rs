@@ -3,7 +3,7 @@
 //!
 //! `cargo bench -p control --bench routes -- [FILE]`; lines of FILE begin with a prefix. Without one a table is made up.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::cast_precision_loss)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,7 +43,9 @@ impl PacketIo<HeapBuf> for Silence {
     fn receive(&mut self, _queue: usize, _arrivals: &mut Arrivals<'_, HeapBuf>) {}
 
     fn transmit(&mut self, _port: PortId, frames: &mut [Option<HeapBuf>]) {
-        frames.iter_mut().for_each(|frame| drop(frame.take()));
+        for frame in frames {
+            drop(frame.take());
+        }
     }
 }
 
@@ -88,10 +90,13 @@ fn made_up(random: &mut Random) -> Vec<Prefix6> {
 fn read(path: &str) -> Vec<Prefix6> {
     let text = std::fs::read_to_string(path).unwrap();
     let words = text.lines().filter_map(|line| line.split_whitespace().next());
-    words.filter_map(|word| word.parse::<Prefix>().ok()).filter_map(|prefix| match prefix {
-        Prefix::V6(prefix) => Some(prefix),
-        Prefix::V4(_) => None,
-    }).collect()
+    words
+        .filter_map(|word| word.parse::<Prefix>().ok())
+        .filter_map(|prefix| match prefix {
+            Prefix::V6(prefix) => Some(prefix),
+            Prefix::V4(_) => None,
+        })
+        .collect()
 }
 
 fn router(rings: &Arc<Rings<HeapBuf>>, liveness: &Arc<Liveness>) -> Router<HeapBuf> {
@@ -130,15 +135,16 @@ fn measure(what: &str, router: &mut Router<HeapBuf>, commands: &[Command]) {
     settle(router);
     let total = start.elapsed();
     times.sort_unstable();
-    let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_nanos() as f64 / 1000.0;
-    let mean = total.as_nanos() as f64 / 1000.0 / times.len() as f64;
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e6;
+    let mean = total.div_f64(times.len() as f64).as_secs_f64();
     println!(
-        "{what}: {} changes, {:.0} a second; mean {mean:.2} us, median {:.2}, p99 {:.2}, max {:.0}",
+        "{what}: {} changes, {:.0} a second; mean {:.2} us, median {:.2}, p99 {:.2}, max {:.0}",
         times.len(),
-        1e6 / mean,
-        at(0.5),
-        at(0.99),
-        at(1.0),
+        1.0 / mean,
+        mean * 1e6,
+        at(50),
+        at(99),
+        at(100),
     );
 }
 
@@ -160,10 +166,8 @@ fn main() {
     };
     settle(&mut router);
 
-    let adds: Vec<_> = prefixes
-        .iter()
-        .map(|prefix| Command::RouteAdd(route(*prefix, random.below(NEXT_HOPS))))
-        .collect();
+    let adds: Vec<_> =
+        prefixes.iter().map(|prefix| Command::RouteAdd(route(*prefix, random.below(NEXT_HOPS)))).collect();
     let start = Instant::now();
     for chunk in adds.chunks(BATCH) {
         let (done, failures) = router.change_all(chunk, false, &mut Heap, 0);

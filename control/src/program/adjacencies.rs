@@ -116,6 +116,11 @@ impl AdjacencyTable {
         std::mem::take(&mut self.is_new)
     }
 
+    /// Neighbors may have been forgotten without a word: looks again which numbers nothing uses.
+    pub fn recheck(&mut self) {
+        self.is_loose = true;
+    }
+
     /// True when [`AdjacencyTable::collect`] may find something.
     pub fn is_loose(&self) -> bool {
         self.is_loose

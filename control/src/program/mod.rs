@@ -16,9 +16,6 @@ pub mod policy;
 mod reprogram;
 mod vrf_table;
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 use std::sync::Arc;
 
@@ -360,6 +357,20 @@ impl Program {
     /// Every worker has passed grace period `passed`.
     pub fn reclaim(&mut self, passed: u64) {
         self.tables.iter_mut().flatten().for_each(|table| table.writer.reclaim(passed));
+    }
+}
+
+#[cfg(test)]
+impl Program {
+    /// What a VRF's entries should be, compiled from scratch.
+    pub(crate) fn from_scratch(&self, rib: &Rib, vrf: VrfId) -> Vec<(Prefix6, Leaf)> {
+        compile::compile(vrf, rib, &self.around, &self.adjacencies)
+    }
+
+    /// What they are.
+    pub(crate) fn as_programmed(&self, vrf: VrfId) -> Vec<(Prefix6, Leaf)> {
+        let routes = self.table(vrf).into_iter().flat_map(Writer6::routes);
+        routes.filter_map(|(prefix, id)| Some((prefix, self.next_hops.leaf(id)?.clone()))).collect()
     }
 }
 

@@ -102,14 +102,12 @@ impl NextHopTable {
             (None, Target::Mex) => NextHop::Mex,
             (None, Target::Local) => NextHop::Local,
         };
-        match self.name(leaf.clone(), next_hop) {
-            Some(id) => Ok(id),
-            // The site's inner next hop took the last id.
-            None => {
-                self.let_go(next_hop, adjacencies);
-                Err(ProgramError::NextHops)
-            }
+        if let Some(id) = self.name(leaf.clone(), next_hop) {
+            return Ok(id);
         }
+        // The site's inner next hop took the last id.
+        self.let_go(next_hop, adjacencies);
+        Err(ProgramError::NextHops)
     }
 
     fn name(&mut self, leaf: Leaf, next_hop: NextHop) -> Option<NextHopId> {
@@ -135,7 +133,9 @@ impl NextHopTable {
         let mut acquired = Members::with_capacity(members.len());
         for (port, address, weight) in members {
             let Some(id) = adjacencies.acquire(*port, *address) else {
-                acquired.iter().for_each(|(id, _)| adjacencies.release(*id));
+                for (id, _) in acquired {
+                    adjacencies.release(id);
+                }
                 return Err(ProgramError::Adjacencies);
             };
             acquired.push((id, *weight));

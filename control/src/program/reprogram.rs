@@ -68,7 +68,9 @@ impl Program {
         let writer = match Writer6::build(routes.iter().copied()) {
             Ok(writer) => writer,
             Err(error) => {
-                routes.into_iter().for_each(|(_, id)| self.release(Some(id)));
+                for (_, id) in routes {
+                    self.release(Some(id));
+                }
                 return Err(ProgramError::Fib(error));
             }
         };

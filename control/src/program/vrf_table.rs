@@ -31,13 +31,11 @@ impl VrfTable {
     /// Lets a change of `prefix` wait behind those that do already. `id`: what it needs, with a use of it. Returns a use that is
     /// no longer needed.
     pub fn wait(&mut self, prefix: Prefix6, id: Option<NextHopId>) -> Option<NextHopId> {
-        match self.held.insert(prefix, id) {
-            Some(before) => before,
-            None => {
-                self.queue.push_back(prefix);
-                None
-            }
+        if let Some(before) = self.held.insert(prefix, id) {
+            return before;
         }
+        self.queue.push_back(prefix);
+        None
     }
 
     /// The change that waits longest.

@@ -7,6 +7,9 @@ mod neighbors;
 mod program;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 

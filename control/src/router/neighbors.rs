@@ -49,6 +49,7 @@ impl<B: PacketBuf> Router<B> {
         if now_ns.saturating_sub(self.usage_checked_ns) >= USAGE_INTERVAL_NS {
             self.usage_checked_ns = now_ns;
             self.check_usage(now_ns);
+            self.program.adjacencies.recheck();
         }
         self.neighbors.tick(now_ns);
         self.act(buffers);

@@ -1,0 +1,102 @@
+//! No worker ever meets an entry whose next hop it does not know.
+
+use super::*;
+
+#[test]
+fn an_entry_with_a_new_next_hop_waits_for_every_worker_and_later_changes_wait_behind_it() {
+    let mut node = Node::new(PORTS, 2, Mode::REPLAY);
+    node.change("route add blackhole 4000:1::/32").unwrap();
+    node.settle();
+    node.change("route add 3fff::/20 via 2001:db8:a::5").unwrap();
+    node.change("route del 4000:1::/32").unwrap();
+    let as_before = |node: &Node| {
+        for worker in [0, 1] {
+            // The very table of the writer: what is not there is visible to nobody.
+            assert_eq!(node.seen_by(worker, "3fff::1"), NextHop::NoRoute);
+            assert_eq!(node.seen_by(worker, "4000:1::1"), NextHop::Blackhole);
+        }
+    };
+    as_before(&node);
+    assert_eq!(node.router.program.waiting(), 2);
+    assert!(!node.router.is_settled());
+    node.poll(0);
+    node.router.push();
+    as_before(&node);
+    // Another VRF has no reason to wait.
+    node.change("route add unreachable 3fff::/20 vrf red").unwrap();
+    assert_eq!(node.router.program.waiting_of(node.router.rib.find_vrf("red").unwrap()), 0);
+    node.poll(1);
+    as_before(&node);
+    node.router.push();
+    assert_eq!(node.router.program.waiting(), 0);
+    for worker in [0, 1] {
+        let NextHop::Adjacency(id) = node.seen_by(worker, "3fff::1") else { panic!("worker {worker}") };
+        let address = node.workers[worker].tables().adjacencies[id.index()].address;
+        assert_eq!(std::net::Ipv6Addr::from_bits(address).to_string(), "2001:db8:a::5");
+        let covered = node.seen_by(worker, "4000:1::1");
+        assert_eq!(covered, NextHop::NoRoute, "withdrawn after the route that it had to wait for");
+    }
+}
+
+#[test]
+fn what_the_workers_know_is_published_at_once() {
+    let mut node = Node::new(PORTS, 1, Mode::REPLAY);
+    node.change("route add 3fff::/20 via 2001:db8:a::5").unwrap();
+    node.settle();
+    // Without a turn of the worker.
+    node.change("route add 3fff:5::/32 via 2001:db8:a::5").unwrap();
+    assert!(matches!(node.seen_by(0, "3fff:5::1"), NextHop::NoRoute | NextHop::Adjacency(_)));
+    assert_eq!(node.seen_by(0, "3fff:5::1"), node.seen_by(0, "3fff::1"));
+    for (words, expected) in [
+        ("route replace blackhole 3fff:5::/32", NextHop::Blackhole),
+        ("route replace unreachable 3fff:5::/32", NextHop::Unreachable),
+        ("route replace mex 3fff:5::/32", NextHop::Mex),
+    ] {
+        node.change(words).unwrap();
+        assert_eq!(node.seen_by(0, "3fff:5::1"), expected);
+    }
+    node.change("route del 3fff:5::/32").unwrap();
+    node.change("route del 3fff::/20").unwrap();
+    assert_eq!(node.seen_by(0, "3fff:5::1"), NextHop::NoRoute);
+}
+
+#[test]
+fn a_new_name_for_an_old_id_reaches_workers_after_the_last_use_of_the_old_one() {
+    let mut node = Node::new(PORTS, 1, Mode::REPLAY);
+    for round in 0..40 {
+        // The only use of one next hop ends, and another one gets its id.
+        node.change(&format!("route replace 3fff::/20 via 2001:db8:a::{:x}", 0x10 + round)).unwrap();
+        if round % 3 == 0 {
+            node.poll(0);
+        }
+        node.assert_workers_know_what_they_see();
+        node.router.push();
+        node.assert_workers_know_what_they_see();
+    }
+    node.settle();
+    let ids = node.router.program.next_hops().used();
+    node.change("route replace blackhole 3fff::/20").unwrap();
+    assert_eq!(node.router.program.next_hops().used(), ids - 1, "nothing else holds the last one");
+}
+
+#[test]
+fn a_table_that_is_replaced_as_a_whole_waits_for_nobody() {
+    let mut node = Node::new(PORTS, 1, Mode::REPLAY);
+    node.settle();
+    let mut text = PORTS.to_owned();
+    for n in 0..3000 {
+        text.push_str(&format!(
+            "[[route]]\nprefix = \"3fff:{n:x}::/32\"\nvia = [{{ address = \"2001:db8:a::{:x}\" }}]\n",
+            2 + n % 50
+        ));
+    }
+    let (config, _) = crate::config::parse("test.toml", &text).unwrap();
+    node.router.reload(config, &mut Heap, 0).unwrap();
+    assert_eq!(node.router.program.waiting(), 0);
+    assert_eq!(node.seen_by(0, "3fff:5::1"), NextHop::NoRoute);
+    node.settle();
+    assert!(matches!(node.seen_by(0, "3fff:5::1"), NextHop::Adjacency(_)));
+    node.assert_workers_know_what_they_see();
+    let handles = node.router.program.table(VrfId(0)).unwrap().fib().handles();
+    assert_eq!(handles, 3, "the writer, the worker, and this one: the ring has given all others back");
+}
