@@ -54,7 +54,9 @@ fn directory() -> TempDir {
 #[test]
 fn every_command_has_help() {
     let directory = directory();
-    for command in ["run", "check", "replay", "show", "lookup", "route", "neighbor", "neigh", "port", "mex"] {
+    for command in
+        ["run", "check", "replay", "show", "lookup", "route", "neighbor", "neigh", "port", "mex", "batch"]
+    {
         let ended = mexfwd(directory.path(), &[command, "--help"]);
         assert_eq!(ended.status, 0, "{command}");
         assert!(ended.stdout.contains("Usage: mexfwd") && ended.stderr.is_empty(), "{command}");
@@ -127,6 +129,8 @@ fn what_the_command_line_cannot_mean_is_one_line_and_2() {
         (&["show"], "TOPIC"),
         (&["show", "port"], "ports"),
         (&["show", "drops", "--stats"], "--stats"),
+        (&["show", "drops", "--vrf", "red"], "--vrf"),
+        (&["batch", "nowhere"], "nowhere"),
         (&["lookup", "192.0.2.1"], "192.0.2.1"),
         (&["route"], "add"),
         (&["route", "add", "2001:db8::/32", "via", "nonsense"], "nonsense"),
