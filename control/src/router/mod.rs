@@ -146,6 +146,10 @@ pub struct Router<B> {
     usage: Vec<u64>,
     /// Updates sent to every worker so far.
     sent: u64,
+    /// Updates that every worker has applied.
+    applied: u64,
+    /// Too many updates are under way to send tables now.
+    are_tables_held: bool,
     /// Grace periods begun so far.
     period: u64,
 }
@@ -190,6 +194,8 @@ impl<B: dataplane::buffer::PacketBuf> Router<B> {
             usage_checked_ns: now_ns,
             usage: Vec::new(),
             sent: 0,
+            applied: 0,
+            are_tables_held: false,
             period: 0,
         };
         router.set_up(macs, buffers, now_ns)?;

@@ -13,6 +13,10 @@ use crate::program::adjacencies::PortFacts;
 use crate::program::leaf::{RoutedPort, Surroundings};
 use crate::program::policy;
 
+/// Updates that no worker may be behind by when tables are sent: bounds the memory that tables of next hops and adjacencies
+/// take on their way.
+const MAX_UPDATES_UNDER_WAY: u64 = 32;
+
 impl<B> Router<B> {
     /// Programs what has changed and puts it on the rings; what does not fit stays for [`Router::push`].
     pub fn commit(&mut self) {
@@ -41,7 +45,13 @@ impl<B> Router<B> {
 
     /// Sends what the entries of routing tables refer to. Order matters to the workers: adjacencies, the next hops that use
     /// them, then the tables that use those. True when anything was sent.
+    ///
+    /// Nothing is sent while as many updates as may be are under way: what changes until then goes out together.
     fn send_tables(&mut self) -> bool {
+        self.are_tables_held = self.sent.saturating_sub(self.applied) >= MAX_UPDATES_UNDER_WAY;
+        if self.are_tables_held {
+            return false;
+        }
         let before = self.sent;
         // Both, always: each forgets.
         if self.program.adjacencies.take_new() | std::mem::take(&mut self.dirty.adjacencies) {
@@ -131,17 +141,17 @@ impl<B> Router<B> {
     /// Publishes changes that the workers are ready for, and moves what waits onto the rings, as far as there is room; true
     /// when all of it fitted. Packets follow the updates that they were made under.
     pub fn push(&mut self) -> bool {
-        let mut applied = u64::MAX;
         for worker in &mut self.workers {
             while worker.rings.retired.pop().is_some() {
                 worker.applied += 1;
             }
-            applied = applied.min(worker.applied);
         }
+        // Without a worker there is none to wait for.
+        self.applied = self.workers.iter().map(|worker| worker.applied).min().unwrap_or(u64::MAX);
         // What is published may ask for new next hops for what it covers.
         loop {
             let has_sent = self.send_tables();
-            self.program.advance(&self.rib, applied);
+            self.program.advance(&self.rib, self.applied);
             if !has_sent {
                 break;
             }
@@ -173,6 +183,7 @@ impl<B> Router<B> {
                 }
             }
             while worker.updates.is_empty()
+                && !self.are_tables_held
                 && let Some(inject) = worker.injects.pop_front()
             {
                 if let Err(inject) = worker.rings.injects.push(inject) {
@@ -182,7 +193,7 @@ impl<B> Router<B> {
             }
             is_done &= worker.updates.is_empty() && worker.injects.is_empty();
         }
-        is_done
+        is_done && !self.are_tables_held
     }
 
     /// True when every worker has applied all updates and packets, and no change waits for that.
@@ -194,7 +205,7 @@ impl<B> Router<B> {
                 && worker.rings.updates.is_empty()
                 && worker.rings.injects.is_empty()
         });
-        is_published && are_applied
+        is_published && are_applied && !self.are_tables_held
     }
 }
 

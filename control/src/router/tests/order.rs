@@ -100,3 +100,21 @@ fn a_table_that_is_replaced_as_a_whole_waits_for_nobody() {
     let handles = node.router.program.table(VrfId(0)).unwrap().fib().handles();
     assert_eq!(handles, 3, "the writer, the worker, and this one: the ring has given all others back");
 }
+
+#[test]
+fn a_worker_that_does_not_poll_does_not_fill_memory_with_tables() {
+    let mut node = Node::new(PORTS, 1, Mode::REPLAY);
+    node.settle();
+    let sent = node.router.sent;
+    for n in 0..1000 {
+        node.change(&format!("route add 3fff:{n:x}::/32 via 2001:db8:a::{:x}", n + 2)).unwrap();
+    }
+    assert!(node.router.sent < sent + 40, "{} updates under way", node.router.sent - sent);
+    assert!(!node.router.push() && !node.router.is_settled());
+    assert_eq!(node.router.program.waiting(), 1000);
+    node.settle();
+    for n in 0..1000 {
+        assert!(matches!(node.seen_by(0, &format!("3fff:{n:x}::1")), NextHop::Adjacency(_)));
+    }
+    node.assert_workers_know_what_they_see();
+}
