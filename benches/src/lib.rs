@@ -1,5 +1,6 @@
 //! A worker on heap buffers, for benches: no NIC, no EAL, the very graph that `run` runs.
 
+pub mod churn;
 pub mod fib;
 
 use std::sync::Arc;
