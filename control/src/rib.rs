@@ -1,6 +1,6 @@
 //! The routes as they were asked for: by VRF and prefix, before anything is compiled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use dataplane::fib::Prefix6;
@@ -123,6 +123,19 @@ impl Rib {
             table.into_iter().flatten().map(|(prefix, action)| (*prefix, action)).collect();
         routes.sort_unstable_by_key(|(prefix, _)| *prefix);
         routes
+    }
+
+    /// The routes of one VRF that have one of these neighbors as a next hop, in order. Visits all.
+    pub fn routes_via(&self, vrf: VrfId, next_hops: &BTreeSet<(PortId, u128)>) -> Vec<Prefix6> {
+        let is_one = |via: &Via| via.address.is_some_and(|address| next_hops.contains(&(via.port, address)));
+        let routes = self.tables.get(vrf.index()).into_iter().flatten();
+        let found = routes.filter(|(_, action)| match action {
+            Action::Via(vias) => vias.iter().any(is_one),
+            Action::Mex | Action::Blackhole | Action::Unreachable => false,
+        });
+        let mut prefixes: Vec<_> = found.map(|(prefix, _)| *prefix).collect();
+        prefixes.sort_unstable();
+        prefixes
     }
 
     /// How many routes there are.

@@ -363,7 +363,7 @@ impl Program {
 #[cfg(test)]
 impl Program {
     /// What a VRF's entries should be, compiled from scratch.
-    pub(crate) fn from_scratch(&self, rib: &Rib, vrf: VrfId) -> Vec<(Prefix6, Leaf)> {
+    pub(crate) fn compiled_anew(&self, rib: &Rib, vrf: VrfId) -> Vec<(Prefix6, Leaf)> {
         compile::compile(vrf, rib, &self.around, &self.adjacencies)
     }
 

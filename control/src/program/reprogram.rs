@@ -1,7 +1,9 @@
 //! All tables anew, as a difference to what they are.
 
+use std::collections::BTreeSet;
+
 use dataplane::fib::{Prefix6, Writer6};
-use dataplane::id::{NextHopId, VrfId};
+use dataplane::id::{NextHopId, PortId, VrfId};
 
 use super::leaf::{Leaf, Surroundings};
 use super::vrf_table::VrfTable;
@@ -13,25 +15,44 @@ const MIN_BULK_CHANGES: usize = 1024;
 /// One in so many entries is a good part.
 const BULK_PART: usize = 4;
 
+/// True when it is better to build a table of so many entries anew than to change so many of them.
+fn is_bulk(changes: usize, entries: usize) -> bool {
+    changes >= MIN_BULK_CHANGES && changes * BULK_PART >= entries
+}
+
 impl Program {
     /// Ports, sites, routes or the life of next hops are others now: brings all tables up to date. Entries that stay
     /// what they are cost no store; a table that changes very much is built anew and replaces the old one.
     pub fn reprogram(&mut self, rib: &Rib, around: Surroundings) {
         self.around = around;
         for vrf in (0..rib.vrfs().len()).map(|vrf| VrfId(vrf as u16)) {
-            let entries = compile::compile(vrf, rib, &self.around, &self.adjacencies);
-            if self.table(vrf).is_none() && entries.is_empty() {
-                continue;
+            self.reprogram_vrf(rib, vrf);
+        }
+    }
+
+    fn reprogram_vrf(&mut self, rib: &Rib, vrf: VrfId) {
+        let entries = compile::compile(vrf, rib, &self.around, &self.adjacencies);
+        if self.table(vrf).is_none() && entries.is_empty() {
+            return;
+        }
+        let changed = self.changed(vrf, &entries);
+        if self.table(vrf).is_some() && !is_bulk(changed.len(), entries.len()) {
+            for prefix in changed {
+                self.remake(rib, vrf, prefix);
             }
-            let changed = self.changed(vrf, &entries);
-            let size = entries.len();
-            let is_bulk = changed.len() >= MIN_BULK_CHANGES && changed.len() * BULK_PART >= size;
-            if self.table(vrf).is_none() || is_bulk {
-                if let Err(error) = self.build(vrf, entries) {
-                    self.problem(Prefix6::new(0, 0), &error);
-                }
+        } else if let Err(error) = self.build(vrf, entries) {
+            self.problem(Prefix6::new(0, 0), &error);
+        }
+    }
+
+    /// These neighbors have failed or come back: withdraws the routes that have no other next hop, or programs them again.
+    pub fn switch_next_hops(&mut self, rib: &Rib, next_hops: &BTreeSet<(PortId, u128)>) {
+        for vrf in (0..rib.vrfs().len()).map(|vrf| VrfId(vrf as u16)) {
+            let prefixes = rib.routes_via(vrf, next_hops);
+            if is_bulk(prefixes.len(), self.table(vrf).map_or(0, Writer6::len)) {
+                self.reprogram_vrf(rib, vrf);
             } else {
-                for prefix in changed {
+                for prefix in prefixes {
                     self.remake(rib, vrf, prefix);
                 }
             }

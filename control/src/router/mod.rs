@@ -5,12 +5,13 @@ mod change;
 mod fib_view;
 mod neighbors;
 mod program;
+mod routes;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use dataplane::counters::Counters;
@@ -140,6 +141,8 @@ pub struct Router<B> {
     /// Drops and packets of control itself.
     counters: Counters,
     dirty: Dirty,
+    /// Next hops that have failed or come back since the last commit.
+    switched: BTreeSet<(PortId, u128)>,
     problems: Vec<String>,
     /// When adjacency counters were last compared.
     usage_checked_ns: u64,
@@ -190,6 +193,7 @@ impl<B: dataplane::buffer::PacketBuf> Router<B> {
             workers,
             counters: Counters::default(),
             dirty: Dirty { routes: true, adjacencies: true, ports: true, mex: true, icmp: true },
+            switched: BTreeSet::new(),
             problems: Vec::new(),
             usage_checked_ns: now_ns,
             usage: Vec::new(),

@@ -141,7 +141,7 @@ impl<B: PacketBuf> Router<B> {
         self.dirty.adjacencies = true;
         if before.has_failed != neighbor.has_failed {
             self.write_liveness();
-            self.dirty.routes = true;
+            self.switched.insert((port, address));
         }
     }
 

@@ -30,7 +30,11 @@ impl<B> Router<B> {
             self.send(&Update::Ports(self.port_table()));
         }
         if dirty.routes || dirty.ports {
+            self.switched.clear();
             self.program.reprogram(&self.rib, self.surroundings());
+        }
+        if !self.switched.is_empty() {
+            self.program.switch_next_hops(&self.rib, &std::mem::take(&mut self.switched));
         }
         self.dirty.adjacencies = dirty.adjacencies || dirty.routes || dirty.ports;
         self.push();

@@ -60,7 +60,7 @@ fn a_change_that_finds_no_adjacency_changes_nothing() {
     assert_eq!((routes(&node), node.router.program.next_hops().used()), (before, ids));
     node.settle();
     assert_eq!(
-        node.router.program.from_scratch(&node.router.rib, VrfId(0)),
+        node.router.program.compiled_anew(&node.router.rib, VrfId(0)),
         node.router.program.as_programmed(VrfId(0))
     );
     // One that goes makes room for one that comes.

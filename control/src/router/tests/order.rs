@@ -1,5 +1,7 @@
 //! No worker ever meets an entry whose next hop it does not know.
 
+use std::fmt::Write as _;
+
 use super::*;
 
 #[test]
@@ -85,10 +87,11 @@ fn a_table_that_is_replaced_as_a_whole_waits_for_nobody() {
     node.settle();
     let mut text = PORTS.to_owned();
     for n in 0..3000 {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "[[route]]\nprefix = \"3fff:{n:x}::/32\"\nvia = [{{ address = \"2001:db8:a::{:x}\" }}]\n",
             2 + n % 50
-        ));
+        );
     }
     let (config, _) = crate::config::parse("test.toml", &text).unwrap();
     node.router.reload(config, &mut Heap, 0).unwrap();

@@ -104,7 +104,7 @@ fn take(node: &mut Node, step: &Step) {
 fn assert_as_from_scratch(node: &Node) {
     for vrf in (0..node.router.rib.vrfs().len()).map(|vrf| VrfId(vrf as u16)) {
         let program = &node.router.program;
-        assert_eq!(program.as_programmed(vrf), program.from_scratch(&node.router.rib, vrf), "{vrf:?}");
+        assert_eq!(program.as_programmed(vrf), program.compiled_anew(&node.router.rib, vrf), "{vrf:?}");
     }
 }
 
