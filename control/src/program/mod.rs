@@ -83,6 +83,8 @@ pub struct Program {
     replaced: Vec<NextHopId>,
     /// Updates that every worker has applied.
     applied: u64,
+    /// Number of the update with the policy of MEX, which entries of sites refer to.
+    policy_sent_as: u64,
     problems: Vec<String>,
 }
 
@@ -106,6 +108,7 @@ impl Program {
             tables: Vec::new(),
             replaced: Vec::new(),
             applied: 0,
+            policy_sent_as: 0,
             problems: Vec::new(),
         }
     }
@@ -265,7 +268,8 @@ impl Program {
         }
     }
 
-    /// Makes the entry of a prefix anew and publishes it, if the workers are ready for it.
+    /// Makes the entry of a prefix anew and publishes it, if the workers are ready for it: no worker can meet it before it
+    /// knows what it refers to, because it was told so before it got the table, or has said that it knows.
     fn attempt(&mut self, rib: &Rib, vrf: VrfId, prefix: Prefix6) -> Result<Outcome, ProgramError> {
         let leaf = self.desired(rib, vrf, prefix);
         let before = self.table(vrf).and_then(|table| table.exact(prefix));
@@ -274,10 +278,13 @@ impl Program {
         }
         let id = self.acquire(leaf.as_ref())?;
         let Some(Some(table)) = self.tables.get_mut(vrf.index()) else { return Ok(Outcome::Same) };
-        if let Some(id) = id
-            && !is_known(&self.next_hops, id, table.sent_as, self.applied)
-        {
-            return Ok(Outcome::Wait(Some(id)));
+        if let (Some(id), Some(table_sent_as)) = (id, table.sent_as) {
+            let is_known = |sent_as| sent_as < table_sent_as || sent_as <= self.applied;
+            let has_site = leaf.is_some_and(|leaf| leaf.site.is_some());
+            if !self.next_hops.sent_as(id).is_some_and(is_known) || has_site && !is_known(self.policy_sent_as)
+            {
+                return Ok(Outcome::Wait(Some(id)));
+            }
         }
         match table.publish(prefix, id) {
             Ok(replaced) => {
@@ -317,6 +324,11 @@ impl Program {
                 }
             }
         }
+    }
+
+    /// The policy of MEX goes out as update `number`.
+    pub fn policy_sent(&mut self, number: u64) {
+        self.policy_sent_as = number;
     }
 
     /// The next hops for the workers, when there is one that they were not told of. They go out as update `number`.
@@ -372,11 +384,4 @@ impl Program {
         let routes = self.table(vrf).into_iter().flat_map(Writer6::routes);
         routes.filter_map(|(prefix, id)| Some((prefix, self.next_hops.leaf(id)?.clone()))).collect()
     }
-}
-
-/// True when no worker can meet this id in a table before it knows what it stands for: it was told before it got the
-/// table, or has said that it knows.
-fn is_known(next_hops: &NextHopTable, id: NextHopId, table_sent_as: Option<u64>, applied: u64) -> bool {
-    let Some(table_sent_as) = table_sent_as else { return true };
-    next_hops.sent_as(id).is_some_and(|sent_as| sent_as < table_sent_as || sent_as <= applied)
 }

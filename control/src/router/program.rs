@@ -27,6 +27,7 @@ impl<B> Router<B> {
         if dirty.mex || dirty.ports {
             let own = self.ports.iter().flat_map(|p| p.addresses.iter().map(|(address, _)| *address));
             self.send(&Update::Mex(Arc::new(policy::compile(&self.config.mex, own))));
+            self.program.policy_sent(self.sent);
             self.send(&Update::Ports(self.port_table()));
         }
         if dirty.routes || dirty.ports {

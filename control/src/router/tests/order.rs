@@ -121,3 +121,28 @@ fn a_worker_that_does_not_poll_does_not_fill_memory_with_tables() {
     }
     node.assert_workers_know_what_they_see();
 }
+
+#[test]
+fn an_entry_of_a_site_waits_for_the_policy_that_names_the_site() {
+    let site = |inside: &str, subnet: u32| {
+        format!("[[mex.site]]\ninside = \"{inside}\"\nprefixes = [\"2001:db8:{subnet}:1::/64\"]\n")
+    };
+    let config = |sites: [String; 2]| {
+        let text = format!("{PORTS}{}", sites.concat());
+        crate::config::parse("test.toml", &text).unwrap().0
+    };
+    let mut node = Node::new(&format!("{PORTS}{}{}", site("a", 5), site("a", 6)), 1, Mode::REPLAY);
+    node.settle();
+    let NextHop::Site { site: 0, .. } = node.seen_by(0, "2001:db8:5:1::1") else { panic!("no site") };
+    // The other order: what was site 0 is site 1. Both have the same link inside, so that no next hop is new.
+    node.router.reload(config([site("a", 6), site("a", 5)]), &mut Heap, 0).unwrap();
+    let owner = |node: &Node| {
+        let NextHop::Site { site, .. } = node.seen_by(0, "2001:db8:5:1::1") else { panic!("no site") };
+        let policy = &node.workers[0].tables().mex;
+        policy.sites[usize::from(site)].owns(0x2001_0db8_0005_0001)
+    };
+    assert!(owner(&node), "the policy of before, and the entry of before");
+    node.settle();
+    assert!(owner(&node));
+    assert!(matches!(node.seen_by(0, "2001:db8:5:1::1"), NextHop::Site { site: 1, .. }));
+}
