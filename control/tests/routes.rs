@@ -119,8 +119,10 @@ fn a_full_table_is_loaded_in_seconds_and_shown() {
     let text = stdout(daemon.command(&["show", "fib", "--stats"]));
     assert!(text.contains("merge ratio") && text.contains("STEPS  ENTRIES"), "{text}");
 
-    let lines: String = (0..number)
-        .fold(String::new(), |text, n| format!("{text}route del 2600:{:x}:{:x}::/48\n", n / 256, n % 256));
+    let mut lines = String::new();
+    for n in 0..number {
+        let _ = writeln!(lines, "route del 2600:{:x}:{:x}::/48", n / 256, n % 256);
+    }
     assert_eq!(batch(&daemon, &lines, &[]), (0, String::new()));
     assert_eq!(json_of(&daemon, &["show", "fib", "--stats"])[0]["routes"], 8);
     daemon.end();
