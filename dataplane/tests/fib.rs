@@ -2,10 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may")]
 
+#[path = "support/lpm.rs"]
+mod lpm;
+#[path = "support/shapes.rs"]
+mod shapes;
+
 use std::collections::BTreeMap;
 
-use dataplane::fib::{Fib6, Kernel, Prefix6, Writer6};
+use dataplane::fib::{Fib6, Prefix6, Writer6};
 use dataplane::id::NextHopId;
+use lpm::kernels;
 use proptest::prelude::*;
 
 type Routes = BTreeMap<Prefix6, NextHopId>;
@@ -31,7 +37,7 @@ fn probes(routes: &Routes) -> Vec<u128> {
 
 fn agree(fib: &Fib6, routes: &Routes, probes: &[u128], when: &str) {
     let expected: Vec<_> = probes.iter().map(|address| naive(routes, *address)).collect();
-    for kernel in Kernel::ALL {
+    for kernel in kernels() {
         let mut found = vec![NextHopId(77); probes.len()];
         fib.lookup_batch_by(kernel, probes, &mut found);
         for ((probe, found), expected) in probes.iter().zip(found).zip(&expected) {
@@ -50,7 +56,9 @@ fn prefix() -> impl Strategy<Value = Prefix6> {
         Just(0xfe80u128 << 112),
         any::<u128>(),
     ];
-    (base, any::<u128>(), 0u8..=128, 0u8..=128).prop_map(|(base, noise, from, len)| {
+    // Any length, more often one around which something changes.
+    let len = || prop_oneof![0u8..=128, proptest::sample::select(&shapes::BORDERS[..])];
+    (base, any::<u128>(), len(), len()).prop_map(|(base, noise, from, len)| {
         let kept = if from == 0 { 0 } else { u128::MAX << (128 - from) };
         Prefix6::new(base & kept | noise & !kept, len)
     })
@@ -72,7 +80,7 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 60 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 120 }))]
 
     #[test]
     fn built_tables_agree(list in proptest::collection::vec((prefix(), 0u32..6), 0..120), extra in proptest::collection::vec(any::<u128>(), 0..70)) {

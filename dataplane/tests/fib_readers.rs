@@ -13,8 +13,8 @@ mod lpm;
 mod shapes;
 
 use std::net::Ipv6Addr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use dataplane::fib::{Fib6, Kernel, Prefix6, Writer6};
@@ -121,7 +121,8 @@ fn read(story: &Story, fib: &Fib6, rings: &Rings<()>, clock: &Clock, kernel: Ker
     for last in (1..order.len()).rev() {
         order.swap(last, random.below(last + 1));
     }
-    while !clock.is_over.load(Ordering::Relaxed) {
+    // A reader that the system lets run only when all is over still looks up once.
+    while !clock.is_over.load(Ordering::Relaxed) || seen.lookups == 0 {
         let size = random.pick(&BATCHES).min(order.len());
         let from = random.below(order.len() - size + 1);
         let batch = &order[from..from + size];
@@ -184,22 +185,26 @@ fn run(story: &Story) {
     let mut writer = Writer6::build(story.routes.iter().copied()).unwrap();
     let (clock, fib) = (Clock::default(), writer.fib());
     let rings: Vec<_> = kernels().map(|_| Arc::new(Rings::default())).collect();
+    let start = Barrier::new(rings.len() + 1);
     std::thread::scope(|scope| {
-        let (clock, fib) = (&clock, &fib);
+        let (clock, fib, start) = (&clock, &fib, &start);
         let readers: Vec<_> = kernels()
             .zip(&rings)
             .zip(1..)
             .map(|((kernel, rings), seed)| {
-                scope.spawn(move || (kernel, read(story, fib, rings, clock, kernel, seed)))
+                scope.spawn(move || {
+                    start.wait();
+                    (kernel, read(story, fib, rings, clock, kernel, seed))
+                })
             })
             .collect();
         let end = End(clock);
+        start.wait();
         write(story, &mut writer, &rings, clock);
         drop(end);
         for reader in readers {
             let (kernel, seen) = reader.join().unwrap();
             assert!(seen.wrong.is_none(), "{}", seen.wrong.unwrap());
-            assert!(seen.lookups > 0 || cfg!(miri), "{kernel} never looked up");
             println!("{kernel}: {} lookups, {} during a change of theirs", seen.lookups, seen.during_changes);
         }
     });
