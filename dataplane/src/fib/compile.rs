@@ -11,7 +11,7 @@
 //! 5. some more changes: two levels of nodes, in which what is finer than 32 bits is a cell of its own;
 //! 6. else a page: 256 cells, each compiled in turn.
 //!
-//! What the front leads to is a table with about as many words as there are routes below it ([`Compiler::root`]).
+//! What the front leads to is a tree ([`super::forest`]), whose words are cells. IPv4 has only leaves and pages: DIR-24-8.
 
 use std::ops::Range;
 use std::sync::atomic::AtomicU32;
@@ -19,8 +19,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::FibError;
 use super::entry::{
-    Entry, FRONT_BITS, Kind, LINE_WORDS, LONG_KEYS, LONG_WORDS_AT, NODE_KEYS, NODE_WORDS_AT, PAGE_ORDER,
-    PAGE_WORDS, Root, order_of,
+    Entry, Kind, LINE_WORDS, LONG_KEYS, LONG_WORDS_AT, NODE_KEYS, NODE_WORDS_AT, PAGE_ORDER, PAGE_WORDS,
 };
 use super::lines::Lines;
 use super::prefix::mask;
@@ -29,9 +28,7 @@ use super::routes::Boundary;
 /// Words of a node.
 const NODE_WORDS: usize = NODE_KEYS + 1;
 /// Ranges of keys that two levels of nodes take, where a page would take fewer steps but more memory.
-const MAX_SEGMENTS: usize = 16;
-/// Boundaries in a cell whose nodes lead to further cells.
-const MAX_NESTED: usize = 12;
+const MAX_SEGMENTS: usize = 24;
 
 /// Puts compiled nodes into free lines.
 #[derive(Debug)]
@@ -57,30 +54,30 @@ pub struct Cells {
 
 /// Keys from one on, up to the next segment's, and what they lead to.
 #[derive(Clone, Copy, Debug)]
-struct Segment {
-    key: u32,
+pub struct Segment {
+    /// The first one.
+    pub key: u32,
     /// The longest match at the first address.
-    leaf: Entry,
-    /// Boundaries inside, when the one key is a cell of its own.
+    pub leaf: Entry,
+    /// Which boundaries are inside, when the one key is a cell of its own.
     inner: (usize, usize),
 }
 
-/// The segments of a cell.
-struct Segments {
-    list: [Segment; MAX_SEGMENTS],
-    len: usize,
-    has_cells: bool,
-}
-
-/// The 32 bits that a node goes by: the next ones from a whole octet on, or the last ones of the address.
-#[derive(Clone, Copy)]
-struct Window {
+/// 32 bits of an address, in whole octets.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
     at: u32,
 }
 
 impl Window {
-    fn new(bits: u32) -> Window {
+    /// The one that a node of a cell goes by: the next bits from a whole octet on, or the last ones of the address.
+    fn after(bits: u32) -> Window {
         Window { at: 12u32.saturating_sub(bits / 8) }
+    }
+
+    /// The one with so many bits before its end, in whole octets from 32 on.
+    pub const fn ending(bits: u32) -> Window {
+        Window { at: (128 - bits) / 8 }
     }
 
     fn key(self, address: u128) -> u32 {
@@ -88,7 +85,7 @@ impl Window {
     }
 
     /// Bits up to the window's end.
-    fn end(self) -> u32 {
+    const fn end(self) -> u32 {
         128 - 8 * self.at
     }
 
@@ -96,53 +93,36 @@ impl Window {
     fn is_aligned(self, address: u128) -> bool {
         address & !mask(self.end() as u8) == 0
     }
-}
 
-impl Segments {
-    fn push(&mut self, key: u32, leaf: Entry, inner: (usize, usize)) -> Option<()> {
-        *self.list.get_mut(self.len)? = Segment { key, leaf, inner };
-        self.len += 1;
-        self.has_cells |= inner.0 < inner.1;
-        Some(())
-    }
-
-    /// Cuts a cell; `None` when there are too many.
-    fn cut(window: Window, cell: Cells, leaf: Entry, boundaries: &[Boundary]) -> Option<Segments> {
-        let none = Segment { key: 0, leaf: Entry::DEFAULT, inner: (0, 0) };
-        let mut segments = Segments { list: [none; MAX_SEGMENTS], len: 0, has_cells: false };
-        let last_key = window.key(cell.first | !mask(cell.bits as u8));
-        let first_key = window.key(cell.first);
-        if boundaries.first().is_none_or(|b| window.key(b.start) != first_key) {
-            segments.push(first_key, leaf, (0, 0))?;
+    /// Cuts a range of addresses that have what is before the window in common. Each segment begins at a boundary or behind
+    /// a cell.
+    pub fn cut(self, first: u128, last: u128, leaf: Entry, boundaries: &[Boundary]) -> Vec<Segment> {
+        let mut segments = Vec::with_capacity(boundaries.len() + 2);
+        let (first_key, last_key) = (self.key(first), self.key(last));
+        if boundaries.first().is_none_or(|b| self.key(b.start) != first_key) {
+            segments.push(Segment { key: first_key, leaf, inner: (0, 0) });
         }
-        let mut leaf = leaf;
-        let mut index = 0;
-        while let Some(boundary) = boundaries.get(index) {
-            let key = window.key(boundary.start);
-            let begin = if window.is_aligned(boundary.start) {
+        let (mut leaf, mut rest) = (leaf, boundaries);
+        while let Some(boundary) = rest.first() {
+            let key = self.key(boundary.start);
+            if self.is_aligned(boundary.start) {
                 leaf = boundary.leaf;
-                index + 1
-            } else {
-                index
-            };
-            let inside = boundaries.get(begin..)?.iter().take_while(|b| window.key(b.start) == key);
-            let end = begin + inside.count();
-            segments.push(key, leaf, (begin, end))?;
-            if begin < end {
-                leaf = boundaries.get(end - 1)?.leaf;
+                rest = rest.get(1..).unwrap_or_default();
+            }
+            let begin = boundaries.len() - rest.len();
+            let inside = rest.iter().take_while(|b| self.key(b.start) == key).count();
+            segments.push(Segment { key, leaf, inner: (begin, begin + inside) });
+            if inside > 0 {
+                leaf = rest.get(inside - 1).map_or(leaf, |last| last.leaf);
+                rest = rest.get(inside..).unwrap_or_default();
                 let next_is_cut =
-                    boundaries.get(end).is_some_and(|next| window.key(next.start) == key.wrapping_add(1));
+                    rest.first().is_some_and(|next| self.key(next.start) == key.wrapping_add(1));
                 if key < last_key && !next_is_cut {
-                    segments.push(key + 1, leaf, (0, 0))?;
+                    segments.push(Segment { key: key + 1, leaf, inner: (0, 0) });
                 }
             }
-            index = end;
         }
-        Some(segments)
-    }
-
-    fn as_slice(&self) -> &[Segment] {
-        self.list.get(..self.len).unwrap_or_default()
+        segments
     }
 }
 
@@ -186,26 +166,6 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// The table for one word of the front, which goes by `bits` bits.
-    ///
-    /// # Errors
-    /// Not enough lines are free.
-    pub fn root(
-        &mut self,
-        first: u128,
-        bits: u32,
-        leaf: Entry,
-        boundaries: &[Boundary],
-    ) -> Result<Root, FibError> {
-        if boundaries.is_empty() && leaf == Entry::DEFAULT {
-            return Ok(Root::default());
-        }
-        let bits = if boundaries.is_empty() { 0 } else { bits };
-        let line = self.lines.take(order_of(bits))?;
-        self.fill(line, 0, Cells { first, bits: FRONT_BITS + bits, count: 1 << bits }, leaf, boundaries)?;
-        Ok(Root::new(line, bits))
-    }
-
     /// The word of one cell: `leaf` at its first address, boundaries behind it.
     fn cell(&mut self, cell: Cells, leaf: Entry, boundaries: &[Boundary]) -> Result<Entry, FibError> {
         if boundaries.is_empty() {
@@ -214,38 +174,40 @@ impl Compiler<'_> {
         if self.pages_only {
             return self.page(cell, leaf, boundaries);
         }
-        let window = Window::new(cell.bits);
-        // Every segment but the first begins at a boundary or ends a cell: more boundaries never make fewer of them.
-        let segments = Segments::cut(window, cell, leaf, boundaries);
-        if let Some(segments) = &segments
-            && !segments.has_cells
-            && segments.len <= NODE_WORDS
-        {
-            return self.nodes(window, segments, boundaries);
-        }
-        if let Some(entry) = self.long(cell, leaf, boundaries)? {
-            return Ok(entry);
-        }
-        if let Some(entry) = self.skip(cell, leaf, boundaries)? {
-            return Ok(entry);
-        }
-        match &segments {
-            Some(segments) if !segments.has_cells || boundaries.len() <= MAX_NESTED => {
-                self.nodes(window, segments, boundaries)
+        let window = Window::after(cell.bits);
+        let last = cell.first | !mask(cell.bits as u8);
+        let is_flat = boundaries.len() < NODE_WORDS && boundaries.iter().all(|b| window.is_aligned(b.start));
+        if !is_flat {
+            if let Some(entry) = self.long(cell, leaf, boundaries)? {
+                return Ok(entry);
             }
-            _ => self.page(cell, leaf, boundaries),
+            if let Some(entry) = self.skip(cell, leaf, boundaries)? {
+                return Ok(entry);
+            }
+            if boundaries.len() >= MAX_SEGMENTS {
+                return self.page(cell, leaf, boundaries);
+            }
         }
+        let segments = window.cut(cell.first, last, leaf, boundaries);
+        if segments.len() > MAX_SEGMENTS {
+            return self.page(cell, leaf, boundaries);
+        }
+        let words = self.words_of(window, &segments, boundaries)?;
+        self.nodes(window, &words)
     }
 
-    /// Nodes: one, or two levels of them.
-    fn nodes(
+    /// What segments lead to: leaves, and cells from the window's end on.
+    ///
+    /// # Errors
+    /// No line is free.
+    pub fn words_of(
         &mut self,
         window: Window,
-        segments: &Segments,
+        segments: &[Segment],
         boundaries: &[Boundary],
-    ) -> Result<Entry, FibError> {
-        let mut words = [(0, Entry::DEFAULT); MAX_SEGMENTS];
-        for (word, segment) in words.iter_mut().zip(segments.as_slice()) {
+    ) -> Result<Vec<(u32, Entry)>, FibError> {
+        let mut words = Vec::with_capacity(segments.len());
+        for segment in segments {
             let inner = boundaries.get(segment.inner.0..segment.inner.1).unwrap_or_default();
             let entry = match inner.first() {
                 None => segment.leaf,
@@ -255,9 +217,13 @@ impl Compiler<'_> {
                     self.cell(Cells { first, bits, count: 1 }, segment.leaf, inner)?
                 }
             };
-            *word = (segment.key, entry);
+            words.push((segment.key, entry));
         }
-        let words = words.get(..segments.len).unwrap_or_default();
+        Ok(words)
+    }
+
+    /// Nodes: one, or two levels of them.
+    fn nodes(&mut self, window: Window, words: &[(u32, Entry)]) -> Result<Entry, FibError> {
         if words.len() <= NODE_WORDS {
             return self.node(window, words);
         }
@@ -357,31 +323,20 @@ impl Compiler<'_> {
 
     fn page(&mut self, cell: Cells, leaf: Entry, boundaries: &[Boundary]) -> Result<Entry, FibError> {
         let line = self.lines.take(PAGE_ORDER)?;
-        let at = 15 - cell.bits / 8;
-        let bits = 128 - 8 * at;
-        let count = 1 << (bits - cell.bits);
-        if count < PAGE_WORDS {
-            // The cell has only some of the octet's values. The other words are never looked at by readers.
-            for index in 0..PAGE_WORDS {
-                self.store(line, index, Entry::DEFAULT.0);
-            }
-        }
-        let from = (cell.first >> (8 * at)) as usize & (PAGE_WORDS - count);
-        self.fill(line, from, Cells { bits, count, ..cell }, leaf, boundaries)?;
-        Ok(Entry::node(Kind::Page, at, line))
+        self.fill(line, Cells { bits: cell.bits + 8, count: PAGE_WORDS, ..cell }, leaf, boundaries)?;
+        Ok(Entry::node(Kind::Page, 15 - cell.bits / 8, line))
     }
 
-    /// Compiles cells into words in a row, from the `from`-th of a table or page on.
+    /// Compiles cells into the words of a page.
     fn fill(
         &mut self,
         line: u32,
-        from: usize,
         cells: Cells,
         leaf: Entry,
         boundaries: &[Boundary],
     ) -> Result<(), FibError> {
         let words = self.words;
-        let base = line as usize * LINE_WORDS + from;
+        let base = line as usize * LINE_WORDS;
         self.cells(cells, leaf, boundaries, &mut |range, entry| {
             for word in words.get(base + range.start..base + range.end).unwrap_or_default() {
                 word.store(entry.0, Relaxed);
@@ -400,7 +355,7 @@ impl Compiler<'_> {
     }
 
     /// Relaxed: nobody reads the line before a word that leads to it is published.
-    fn store(&self, line: u32, index: usize, value: u32) {
+    pub fn store(&self, line: u32, index: usize, value: u32) {
         if let Some(word) = self.words.get(line as usize * LINE_WORDS + index) {
             word.store(value, Relaxed);
         }

@@ -11,8 +11,6 @@
 //! ```
 //! `at` says which bits of the address decide: the octet at which they begin, counted from the address's last octet. So a
 //! page at 15 goes by the first octet, a node at 0 by the last four, a long node at 8 by the high half.
-//!
-//! The words of the front have a form of their own, [`Root`].
 
 use crate::id::NextHopId;
 
@@ -30,10 +28,6 @@ pub const LONG_KEYS: usize = 5;
 pub const NODE_WORDS_AT: usize = NODE_KEYS;
 /// Where the words of a long node begin in its line, after its keys.
 pub const LONG_WORDS_AT: usize = LONG_KEYS * 2;
-/// Bits of the address that the front decides.
-pub const FRONT_BITS: u32 = 16;
-/// Bits that a table behind the front decides, at most.
-pub const MAX_TABLE_BITS: u32 = 16;
 /// The largest next-hop id that a leaf holds.
 pub const MAX_NEXT_HOP_ID: NextHopId = NextHopId(MAX_LINES - 2);
 /// Lines that a word can point to.
@@ -111,43 +105,6 @@ impl Entry {
     }
 }
 
-/// A word of the front: the table that the next bits of the address go by. Line in the high bits, in the low five how many
-/// of the address's bits 16 to 31 do not matter: 0 for a table of 65,536 words, 16 for one of a single word.
-///
-/// Zero is the table of 65,536 words in line 0, which is never written: all its words say "default".
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Root(pub u32);
-
-impl Root {
-    /// Where the shift ends and the line begins.
-    pub(super) const LINE_SHIFT: u32 = 5;
-
-    /// A table of 2^`bits` words, at most [`MAX_TABLE_BITS`].
-    pub const fn new(line: u32, bits: u32) -> Root {
-        Root(line << Root::LINE_SHIFT | MAX_TABLE_BITS - bits)
-    }
-
-    /// The first line.
-    pub const fn line(self) -> u32 {
-        self.0 >> Root::LINE_SHIFT
-    }
-
-    /// Bits of the address that the table goes by.
-    pub const fn bits(self) -> u32 {
-        MAX_TABLE_BITS - (self.0 & ((1 << Root::LINE_SHIFT) - 1))
-    }
-
-    /// Lines of the table, as a power of two.
-    pub const fn order(self) -> u32 {
-        order_of(self.bits())
-    }
-}
-
-/// The lines that 2^`bits` words fill, as a power of two: one at least.
-pub const fn order_of(bits: u32) -> u32 {
-    bits.saturating_sub(LINE_WORDS.ilog2())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,10 +126,5 @@ mod tests {
             assert_eq!(leaf.next_hop(default), NextHopId(id));
         }
         assert_eq!(Entry::leaf(NextHopId(MAX_NEXT_HOP_ID.0 + 1)), None);
-        for bits in [0, 4, 16] {
-            let root = Root::new(12345, bits);
-            assert_eq!((root.line(), root.bits()), (12345, bits));
-        }
-        assert_eq!((Root(0).line(), Root(0).bits(), Root(0).order()), (0, 16, 12));
     }
 }

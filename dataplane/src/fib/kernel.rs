@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::table::Table;
+use super::table::{DefaultRoute, Table};
 use super::{scalar, simd};
 use crate::id::NextHopId;
 
@@ -13,7 +13,7 @@ pub enum Kernel {
     Scalar,
     /// 256-bit vectors (AVX2, BMI2).
     Avx2,
-    /// 512-bit vectors (AVX-512 F, BW, VL, VBMI2).
+    /// 512-bit vectors (AVX-512 F, BW, VL).
     Avx512,
 }
 
@@ -35,29 +35,41 @@ impl Kernel {
         Kernel::ALL.into_iter().rev().find(|kernel| kernel.is_available()).unwrap_or(Kernel::Scalar)
     }
 
-    /// Looks up as many addresses as the shorter slice has.
-    pub(super) fn lookup6(self, table: &Table, addresses: &[u128], next_hops: &mut [NextHopId]) {
+    /// Looks up as many addresses as the shorter slice has, at most [`super::BLOCK`]; `default` is what the table has now.
+    pub(super) fn lookup6(
+        self,
+        table: &Table,
+        default: DefaultRoute,
+        addresses: &[u128],
+        next_hops: &mut [NextHopId],
+    ) {
         match self {
             Kernel::Scalar => {
                 for (address, next_hop) in addresses.iter().zip(next_hops) {
-                    *next_hop = scalar::lookup(table, *address);
+                    *next_hop = scalar::lookup6(table, default, *address);
                 }
             }
-            Kernel::Avx2 => simd::lookup6_avx2(table, addresses, next_hops),
-            Kernel::Avx512 => simd::lookup6_avx512(table, addresses, next_hops),
+            Kernel::Avx2 => simd::lookup6_avx2(table, default, addresses, next_hops),
+            Kernel::Avx512 => simd::lookup6_avx512(table, default, addresses, next_hops),
         }
     }
 
     /// The same for IPv4 addresses in a table of leaves and pages only.
-    pub(super) fn lookup4(self, table: &Table, addresses: &[u32], next_hops: &mut [NextHopId]) {
+    pub(super) fn lookup4(
+        self,
+        table: &Table,
+        default: DefaultRoute,
+        addresses: &[u32],
+        next_hops: &mut [NextHopId],
+    ) {
         match self {
             Kernel::Scalar => {
                 for (address, next_hop) in addresses.iter().zip(next_hops) {
-                    *next_hop = scalar::lookup4(table, *address);
+                    *next_hop = scalar::lookup4(table, default, *address);
                 }
             }
-            Kernel::Avx2 => simd::lookup4_avx2(table, addresses, next_hops),
-            Kernel::Avx512 => simd::lookup4_avx512(table, addresses, next_hops),
+            Kernel::Avx2 => simd::lookup4_avx2(table, default, addresses, next_hops),
+            Kernel::Avx512 => simd::lookup4_avx512(table, default, addresses, next_hops),
         }
     }
 }

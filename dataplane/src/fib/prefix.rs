@@ -38,6 +38,11 @@ impl Prefix6 {
         address & mask(self.len) == self.address
     }
 
+    /// A place in the order of prefixes: before all that begin at `address`. No prefix, unless that is 0.
+    pub(super) const fn before_all_at(address: u128) -> Prefix6 {
+        Prefix6 { address, len: 0 }
+    }
+
     /// What comes next in the order of prefixes: nothing is between.
     pub const fn successor(self) -> Prefix6 {
         // A length of 129 is no prefix, only a place in the order: behind the host, before the next address.

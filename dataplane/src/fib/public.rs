@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Acquire;
+use std::sync::atomic::fence;
 
 use super::entry::Entry;
 use super::kernel::Kernel;
 use super::prefix::{Prefix4, Prefix6};
+use super::simd::BLOCK;
 use super::stats::FibStats;
 use super::table::Table;
 use super::writer::Writer;
@@ -87,7 +90,19 @@ macro_rules! family {
                 addresses: &[$address],
                 next_hops: &mut [NextHopId],
             ) {
-                kernel.$lookup(&self.table, addresses, next_hops);
+                for (addresses, next_hops) in addresses.chunks(BLOCK).zip(next_hops.chunks_mut(BLOCK)) {
+                    loop {
+                        let default = self.table.default();
+                        kernel.$lookup(&self.table, default, addresses, next_hops);
+                        // All words are read before this, as with a sequence lock.
+                        fence(Acquire);
+                        if self.table.default() == default {
+                            break;
+                        }
+                        // The route to everywhere changed meanwhile: of one moment the words, of another what
+                        // "default" means. Once more; it does not change that often.
+                    }
+                }
             }
 
             /// How many hold this table, its writer included.
@@ -95,7 +110,7 @@ macro_rules! family {
                 Arc::strong_count(&self.table)
             }
 
-            /// Steps of a lookup after the front: pages and nodes.
+            /// Steps of a lookup after the front: a tree's three, pages and nodes.
             pub fn depth(&self, address: $address) -> usize {
                 super::stats::depth(&self.table, $prefix::new(address, $bits).into())
             }

@@ -79,24 +79,42 @@ impl Routes {
         self.map.get_key_value(&host).map(|(prefix, leaf)| (*prefix, *leaf)).or_else(|| self.cover(host))
     }
 
-    /// Where the longest match changes inside `range`: the leaf at its first address, and in `scan.boundaries` every
-    /// later change. Equal neighbours are merged. A route to everywhere counts as none.
-    pub fn scan(&self, range: Prefix6, scan: &mut Scan) -> Entry {
-        let outside = match self.cover(range) {
-            Some((cover, leaf)) if cover.len() > 0 => leaf,
-            _ => Entry::DEFAULT,
-        };
-        scan.start(range.address(), outside);
-        for (prefix, leaf) in self.map.range(range..=Prefix6::new(range.last_address(), 128)) {
+    /// Where the longest match changes from `first` to `last`: the leaf at `first`, and in `scan.boundaries` every later
+    /// change. Equal neighbours are merged. A route to everywhere counts as none.
+    pub fn scan(&self, first: u128, last: u128, scan: &mut Scan) -> Entry {
+        scan.start(first);
+        self.open_before(first, scan);
+        for (prefix, leaf) in self.map.range(Prefix6::before_all_at(first)..=Prefix6::new(last, 128)) {
             if prefix.len() > 0 {
                 scan.close(prefix.address());
                 scan.begin(prefix.address(), *leaf);
                 scan.open.push((prefix.last_address(), *leaf));
             }
         }
-        // Prefixes that reach the end of the range stay open: behind it nobody asks.
-        scan.close(range.last_address());
+        // Prefixes that reach the end stay open: behind it nobody asks.
+        scan.close(last);
         scan.at_first
+    }
+
+    /// The prefixes that begin before `first` and hold it, outermost first.
+    ///
+    /// As in [`Routes::cover`]; a prefix that begins before `first` is shorter than the place of its last bit that is set.
+    fn open_before(&self, first: u128, scan: &mut Scan) {
+        let Some(longest) = 127u32.checked_sub(first.trailing_zeros()) else { return };
+        let mut before = Prefix6::new(first, longest as u8).successor();
+        while let Some((found, leaf)) = self.map.range(..before).next_back() {
+            before = if found.contains(first) {
+                if found.len() > 0 {
+                    scan.open.push((found.last_address(), *leaf));
+                }
+                *found
+            } else {
+                let shared = (found.address() ^ first).leading_zeros().min(longest);
+                Prefix6::new(first, shared as u8).successor()
+            };
+        }
+        scan.at_first = scan.open.first().map_or(Entry::DEFAULT, |(_, leaf)| *leaf);
+        scan.open.reverse();
     }
 }
 
@@ -109,14 +127,13 @@ pub struct Scan {
     open: Vec<(u128, Entry)>,
     first: u128,
     at_first: Entry,
-    outside: Entry,
 }
 
 impl Scan {
-    fn start(&mut self, first: u128, outside: Entry) {
+    fn start(&mut self, first: u128) {
         self.boundaries.clear();
         self.open.clear();
-        (self.first, self.at_first, self.outside) = (first, outside, outside);
+        (self.first, self.at_first) = (first, Entry::DEFAULT);
     }
 
     /// From `start` on, `leaf` is the longest match.
@@ -139,7 +156,7 @@ impl Scan {
             && last < address
         {
             self.open.pop();
-            let leaf = self.open.last().map_or(self.outside, |(_, leaf)| *leaf);
+            let leaf = self.open.last().map_or(Entry::DEFAULT, |(_, leaf)| *leaf);
             // Less than `address`, so there is a next one.
             self.begin(last + 1, leaf);
         }

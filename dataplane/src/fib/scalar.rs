@@ -1,31 +1,26 @@
 //! The lookup in plain code: what the processor's vectors must agree with, and what processors without them use.
 
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-use super::entry::{
-    Entry, FRONT_BITS, Kind, LINE_WORDS, LONG_KEYS, LONG_WORDS_AT, MAX_TABLE_BITS, NODE_KEYS, NODE_WORDS_AT,
-    Root,
-};
-use super::table::{DIRECT_BITS, Table};
+use super::entry::{Entry, Kind, LINE_WORDS, LONG_KEYS, LONG_WORDS_AT, NODE_KEYS, NODE_WORDS_AT};
+use super::forest::{TREE_KEYS, TWIG_KEYS, key};
+use super::table::{DefaultRoute, FRONT_BITS, Table};
 use crate::id::NextHopId;
 
 /// The longest match of one address.
-pub(super) fn lookup(table: &Table, address: u128) -> NextHopId {
-    walk(table, address, |_| ()).next_hop(table.default())
+pub(super) fn lookup6(table: &Table, default: DefaultRoute, address: u128) -> NextHopId {
+    walk(table, address, |_| ()).next_hop(default.next_hop())
 }
 
 /// The longest match of one IPv4 address.
-pub(super) fn lookup4(table: &Table, address: u32) -> NextHopId {
-    let mut entry = Entry(word(table.direct(), (address >> (32 - DIRECT_BITS)) as usize));
-    while !entry.is_leaf() {
-        entry = step(table, entry, u128::from(address) << 96);
-    }
-    entry.next_hop(table.default())
+pub(super) fn lookup4(table: &Table, default: DefaultRoute, address: u32) -> NextHopId {
+    walk(table, u128::from(address) << 96, |_| ()).next_hop(default.next_hop())
 }
 
-/// The leaf of one address; `visit` sees every word on the way that is not the leaf.
+/// The leaf of one address; `visit` sees every word behind the tree that is not the leaf.
 pub(super) fn walk(table: &Table, address: u128, mut visit: impl FnMut(Entry)) -> Entry {
-    let mut entry = front(table, address);
+    let mut entry = if table.has_trees() { twig_word(table, address) } else { front_word(table, address) };
     while !entry.is_leaf() {
         visit(entry);
         entry = step(table, entry, address);
@@ -33,11 +28,27 @@ pub(super) fn walk(table: &Table, address: u128, mut visit: impl FnMut(Entry)) -
     entry
 }
 
-/// The word of the table behind the front.
-pub(super) fn front(table: &Table, address: u128) -> Entry {
-    let root = Root(word(table.front(), (address >> (128 - FRONT_BITS)) as usize));
-    let next = (address >> (128 - FRONT_BITS - MAX_TABLE_BITS)) as usize & ((1 << MAX_TABLE_BITS) - 1);
-    Entry(word(table.lines(), root.line() as usize * LINE_WORDS + (next >> (MAX_TABLE_BITS - root.bits()))))
+fn front_word(table: &Table, address: u128) -> Entry {
+    Entry(word(table.front(), (address >> (128 - FRONT_BITS)) as usize))
+}
+
+/// The word that a tree leads to: root, branch, twig.
+fn twig_word(table: &Table, address: u128) -> Entry {
+    let (lines, key) = (table.lines(), key(address));
+    let mut line = front_word(table, address).0 as usize / WORD_BYTES;
+    for _ in 0..2 {
+        // The place last, and not from before the keys: they never change.
+        let below = keys_below(lines, line, TREE_KEYS, key);
+        line = word(lines, line + TREE_KEYS) as usize / WORD_BYTES + below * LINE_WORDS;
+    }
+    Entry(word(lines, line + TWIG_KEYS + keys_below(lines, line, TWIG_KEYS, key)))
+}
+
+const WORD_BYTES: usize = size_of::<u32>();
+
+fn keys_below(lines: &[AtomicU32], line: usize, count: usize, key: u32) -> usize {
+    let keys = lines.get(line..line + count).unwrap_or_default();
+    keys.iter().filter(|first| first.load(Relaxed) < key).count()
 }
 
 /// The word that a node or page leads to.
@@ -66,6 +77,6 @@ pub(super) fn step(table: &Table, entry: Entry, address: u128) -> Entry {
 }
 
 /// Acquire: what this word leads to must be seen as it was when the word was published.
-fn word(words: &[std::sync::atomic::AtomicU32], index: usize) -> u32 {
+fn word(words: &[AtomicU32], index: usize) -> u32 {
     words.get(index).map_or(0, |word| word.load(Acquire))
 }

@@ -2,30 +2,36 @@
 //!
 //! # How
 //!
-//! A block of [`BLOCK`] addresses goes down together. First one scalar load each from the front: plain loads, many in
-//! flight, are faster than vector gathers. The words found stand in the output; those that are not leaves yet are sorted
-//! into lists by kind (vector compare and compress), and each list is one straight loop without a branch on data: a node's
-//! keys are compared in one instruction, the number of keys that are not above the address's is the index of the next
-//! word. Rounds go on until all words are leaves.
+//! A block of [`BLOCK`] addresses goes down together, and all of them take the same steps: the front (a plain load each: many
+//! in flight are faster than a vector gather), root, branch and twig of a tree. A step is one comparison of a line of keys
+//! with the address's, a count of the ones, and an addition. There is no branch on data, so nothing to foresee wrongly; the
+//! twigs are requested for all before the first is needed. The few words that are not leaves then (cells behind a tree) are
+//! sorted into lists by kind, and each list goes on by itself, round by round.
+//!
+//! The step is in assembly because compilers gather the counts of several lookups in vectors and count there, at half the
+//! speed.
 //!
 //! # Why it is sound
 //!
 //! - The functions with `target_feature` are called only from the safe ones below, each of which checks the features first
 //!   and falls back to plain code.
 //! - A block's addresses and results are slices of equal length, cut by the safe functions; lanes are below that length.
-//! - The front has [`FRONT_WORDS`](super::table::FRONT_WORDS) words: a 24-bit index is inside. `Table` keeps that and the
-//!   next point as its invariants.
-//! - A word that is not a leaf leads to a line, or a page of 16 lines, inside `lines`: the writer took it from there
-//!   (`Lines::new(TABLE_LINES)`). A page's word is one of its 256; a node's one of its 16, since at most as many keys are
-//!   counted as the node has (the mask).
-//! - The bits that a node goes by lie in the address: `at` is at most 15 for one octet, 14 for two, 8 for eight; the
-//!   compiler makes no others (its tests and the property tests compare every kernel with plain code).
-//! - Words of the front and of pages are atomic loads. Nodes are read without: they do not change from before the word that
-//!   leads to them is published (release, acquire) until after a grace period (see `table`).
+//! - The front has [`FRONT_WORDS`](super::table::FRONT_WORDS) words: a 24-bit index is inside.
+//! - Every word of an IPv6 front is the place of a root (zero: of the empty tree), every place in a root that of its
+//!   branches, in a branch that of its twigs, and a line has no more keys than children less one: the writer made them from
+//!   lines that it took (`Lines::new(_, TABLE_LINES)`), so all lines read are inside `lines`. `Table` keeps that and the next
+//!   two points as its invariants.
+//! - A word that is not a leaf leads to a line, or a page of 16 lines, inside `lines`. A page's word is one of its 256; a
+//!   node's one of its 16, since at most as many keys are counted as the node has (the mask).
+//! - The bits that a node goes by lie in the address: `at` is at most 15 for one octet, 12 for four, 8 for eight; the
+//!   compiler makes no others (the tests compare every kernel with plain code).
+//! - Words and places, which change, are read by one load each, which is atomic for a word that does not cross a line; on
+//!   this processor every load is an acquire load. Keys are read a line at a time: they do not change from before the word
+//!   that leads to them is published until after a grace period (see `table`), and what else is in the line is masked out.
 
 #![allow(unsafe_code)]
 
-use super::table::Table;
+use super::table::{DefaultRoute, Table};
 use crate::id::NextHopId;
 
 /// Addresses that go down together: enough loads in flight to hide a cache miss, few enough for the first-level cache.
@@ -33,16 +39,19 @@ pub const BLOCK: usize = 64;
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
+    use std::arch::asm;
     use std::arch::x86_64::*;
+    use std::array;
     use std::mem::MaybeUninit;
     use std::sync::atomic::AtomicU32;
     use std::sync::atomic::Ordering::Acquire;
 
     use super::BLOCK;
     use crate::fib::entry::{
-        AT_SHIFT, KIND_MASK, KIND_SHIFT, LONG_KEYS, LONG_WORDS_AT, NODE_KEYS, NODE_WORDS_AT, Root,
+        AT_SHIFT, KIND_MASK, KIND_SHIFT, LONG_KEYS, LONG_WORDS_AT, NODE_KEYS, NODE_WORDS_AT,
     };
-    use crate::fib::table::Table;
+    use crate::fib::forest::{LINE_BYTES, TREE_END, TREE_KEYS, TWIG_KEYS};
+    use crate::fib::table::{DefaultRoute, FRONT_BITS, Table};
 
     const PAGE: u32 = 1 << KIND_SHIFT;
     const NODE: u32 = 2 << KIND_SHIFT;
@@ -52,6 +61,12 @@ mod x86 {
     /// Addresses are so many times as large as results.
     const ADDRESS_LANES: usize = size_of::<u128>() / LANE_BYTES;
     const VECTOR: usize = 16;
+    /// Where the key for a tree begins in an address, in octets from its end.
+    const TREE_AT: usize = (128 - TREE_END as usize) / 8;
+    /// Where an address's first four octets are.
+    const HIGH_AT: usize = 12;
+    /// Lookups whose keys stay in registers from the front to the branch.
+    const ROW: usize = 16;
 
     /// Lanes of one kind; room for a whole vector behind the last one.
     type List = [MaybeUninit<u32>; BLOCK + VECTOR];
@@ -61,30 +76,23 @@ mod x86 {
     pub struct View {
         front: *const AtomicU32,
         lines: *const AtomicU32,
-        direct: *const AtomicU32,
         default: u32,
     }
 
     impl View {
-        pub fn new(table: &Table) -> View {
+        pub fn new(table: &Table, default: DefaultRoute) -> View {
             View {
                 front: table.front().as_ptr(),
                 lines: table.lines().as_ptr(),
-                direct: table.direct().as_ptr(),
-                default: table.default().0,
+                default: default.next_hop().0,
             }
         }
 
-        /// Where the word of the table behind the front is, for an address's first 32 bits.
+        /// The word of the front for an address's first four octets.
         #[inline(always)]
-        unsafe fn behind_front(self, high: u32) -> *const AtomicU32 {
-            // SAFETY: the front has 2^16 words.
-            let root = unsafe { (*self.front.add((high >> 16) as usize)).load(Acquire) };
-            // Which word of the table: the shift is the root's low five bits, all that the instruction looks at.
-            let index = (high & 0xffff).wrapping_shr(root);
-            let base = root & !((1 << Root::LINE_SHIFT) - 1);
-            // A line is 64 octets, 2 for each step of the root's line number where it stands.
-            self.lines.wrapping_byte_add(base as usize * 2 + index as usize * 4)
+        fn front(self, high: u32) -> u32 {
+            // SAFETY: the front has 2^24 words.
+            unsafe { (*self.front.add((high >> (32 - FRONT_BITS)) as usize)).load(Acquire) }
         }
 
         /// # Safety
@@ -99,7 +107,7 @@ mod x86 {
         #[inline(always)]
         fn line(self, word: u32) -> *const u32 {
             // Bits above the line's number fall off at the left.
-            self.lines.cast::<u32>().wrapping_byte_add((word << 6) as usize)
+            self.lines.cast::<u32>().wrapping_byte_add((word << LINE_BYTES.ilog2()) as usize)
         }
     }
 
@@ -143,32 +151,6 @@ mod x86 {
         (word >> AT_SHIFT) as usize
     }
 
-    /// The word of the table behind the front for every lane.
-    ///
-    /// # Safety
-    /// As [`Block::new`].
-    #[inline(always)]
-    unsafe fn front(view: View, block: Block) {
-        let mut places = [MaybeUninit::<*const AtomicU32>::uninit(); BLOCK];
-        for lane in 0..block.len {
-            // SAFETY: the lane is one of the block's.
-            unsafe {
-                let high: u32 = block.key((lane * LANE_BYTES) as u32, 12);
-                let place = view.behind_front(high);
-                _mm_prefetch::<_MM_HINT_T0>(place.cast());
-                places.get_unchecked_mut(lane).write(place);
-            }
-        }
-        for lane in 0..block.len {
-            // SAFETY: written above; the word is inside its table.
-            unsafe {
-                let word = (*places.get_unchecked(lane).assume_init()).load(Acquire);
-                *block.words.add(lane) = word;
-                _mm_prefetch::<_MM_HINT_T0>(view.line(word).cast());
-            }
-        }
-    }
-
     /// A page step for every lane of a list.
     ///
     /// # Safety
@@ -181,7 +163,6 @@ mod x86 {
                 let word = block.word(lane);
                 let octet: u8 = block.key(lane, at(*word));
                 *word = view.page(*word, usize::from(octet));
-                _mm_prefetch::<_MM_HINT_T0>(view.line(*word).cast());
             }
         }
     }
@@ -205,23 +186,126 @@ mod x86 {
                 let word = block.word(lane);
                 let line = view.line(*word);
                 let below = count(line, block.key(lane, at(*word)));
-                *word = *line.add(words_at + below as usize);
+                *word = (*line.add(words_at + below as usize).cast::<AtomicU32>()).load(Acquire);
             }
         }
     }
 
     // ---- AVX-512 ----
 
+    /// A step from a root or branch, `at` octets from the first line, to the child that answers for `key`.
+    ///
+    /// # Safety
+    /// The processor has the features, and a root or branch is there.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,popcnt,lzcnt")]
+    unsafe fn down_avx512(view: View, at: u32, key: __m512i) -> u32 {
+        let child: u32;
+        // SAFETY: reads the line, which is there; the place in it is not a key, and masked out.
+        unsafe {
+            asm!(
+                "vpcmpnleud {mask}, {key}, [{lines} + {at}]", // key above the line's
+                "kmovw {child:e}, {mask}",
+                "and {child:e}, {keys}",
+                "popcnt {child:e}, {child:e}",
+                "shl {child:e}, {line_shift}",
+                "add {child:e}, [{lines} + {at} + {place}]",
+                lines = in(reg) view.lines,
+                at = in(reg) u64::from(at),
+                key = in(zmm_reg) key,
+                mask = out(kreg) _,
+                child = out(reg) child,
+                keys = const (1 << TREE_KEYS) - 1,
+                line_shift = const LINE_BYTES.ilog2(),
+                place = const TREE_KEYS * LANE_BYTES,
+                options(pure, readonly, nostack),
+            );
+        }
+        child
+    }
+
+    /// The word of a twig, `at` octets from the first line, for `key`.
+    ///
+    /// # Safety
+    /// The processor has the features, and a twig is there.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,popcnt,lzcnt")]
+    unsafe fn twig_avx512(view: View, at: u32, key: __m256i) -> u32 {
+        let word: u32;
+        // SAFETY: reads the line, which is there; what is behind the keys is masked out.
+        unsafe {
+            asm!(
+                "vpcmpnleud {mask}, {key}, [{lines} + {at}]", // key above the line's
+                "kmovw {word:e}, {mask}",
+                "and {word:e}, {keys}",
+                "popcnt {word:e}, {word:e}",
+                "add {at}, {lines}",
+                "mov {word:e}, [{at} + {word:r} * 4 + {words}]",
+                lines = in(reg) view.lines,
+                at = inout(reg) u64::from(at) => _,
+                key = in(ymm_reg) key,
+                mask = out(kreg) _,
+                word = out(reg) word,
+                keys = const (1 << TWIG_KEYS) - 1,
+                words = const TWIG_KEYS * LANE_BYTES,
+                options(pure, readonly, nostack),
+            );
+        }
+        word
+    }
+
+    /// The word of the twig for every lane.
+    ///
+    /// # Safety
+    /// The processor has the features; as [`Block::new`]; the table keeps its invariants.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,popcnt,lzcnt")]
+    unsafe fn trees_avx512(view: View, block: Block) {
+        let mut twigs = [MaybeUninit::<u32>::uninit(); BLOCK];
+        let key = |lane: usize| {
+            // SAFETY: the lane is one of the block's.
+            _mm512_set1_epi32(unsafe { block.key::<i32>((lane * LANE_BYTES) as u32, TREE_AT) })
+        };
+        let high = |lane: usize| {
+            // SAFETY: as above.
+            unsafe { block.key::<u32>((lane * LANE_BYTES) as u32, HIGH_AT) }
+        };
+        let whole = block.len / ROW * ROW;
+        // SAFETY: lanes are the block's; every place comes from the front, a root or a branch.
+        unsafe {
+            for row in (0..whole).step_by(ROW) {
+                let keys: [__m512i; ROW] = array::from_fn(|lane| key(row + lane));
+                let roots: [u32; ROW] = array::from_fn(|lane| view.front(high(row + lane)));
+                let branches: [u32; ROW] = array::from_fn(|lane| down_avx512(view, roots[lane], keys[lane]));
+                for lane in 0..ROW {
+                    let twig = down_avx512(view, branches[lane], keys[lane]);
+                    _mm_prefetch::<_MM_HINT_T0>(view.lines.wrapping_byte_add(twig as usize).cast());
+                    twigs[row + lane].write(twig);
+                }
+            }
+            for lane in whole..block.len {
+                let branch = down_avx512(view, view.front(high(lane)), key(lane));
+                twigs[lane].write(down_avx512(view, branch, key(lane)));
+            }
+            for lane in 0..block.len {
+                let twig = twigs.get_unchecked(lane).assume_init();
+                *block.words.add(lane) = twig_avx512(view, twig, _mm512_castsi512_si256(key(lane)));
+            }
+        }
+    }
+
     /// # Safety
     /// The processor has the features; as [`Block::new`]; the table keeps its invariants.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,popcnt,lzcnt")]
     pub unsafe fn block6_avx512(view: View, block: Block) {
-        let mut lists = [[MaybeUninit::uninit(); BLOCK + VECTOR]; 3];
-        // SAFETY: lists hold lanes of their part by the kind of their word (see `sort`).
+        // SAFETY: lists hold lanes of this block by the kind of their word (see `sort`).
         unsafe {
-            front(view, block);
-            while round_avx512(view, block, &mut lists) > 0 {}
-            finish_avx512(view, block);
+            trees_avx512(view, block);
+            if !finish_avx512(view, block) {
+                let mut lists = [[MaybeUninit::uninit(); BLOCK + VECTOR]; 3];
+                while round_avx512(view, block, &mut lists) > 0 {}
+                finish_avx512(view, block);
+            }
         }
     }
 
@@ -286,21 +370,30 @@ mod x86 {
         lens
     }
 
-    /// From leaves to next hops.
+    /// From leaves to next hops; false, and nothing done, when a word is not a leaf yet.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,popcnt,lzcnt")]
-    unsafe fn finish_avx512(view: View, block: Block) {
+    unsafe fn finish_avx512(view: View, block: Block) -> bool {
         let default = _mm512_set1_epi32(view.default as i32);
-        for from in (0..block.len).step_by(VECTOR) {
-            let present = tail(block.len - from);
-            // SAFETY: only the lanes that are present are read and written.
+        let mut left = 0;
+        let mut found = [_mm512_setzero_si512(); BLOCK / VECTOR];
+        for (from, found) in (0..block.len).step_by(VECTOR).zip(&mut found) {
+            // SAFETY: only the lanes that are present are read.
             unsafe {
-                let words = _mm512_maskz_loadu_epi32(present, block.words.add(from).cast());
+                let words = _mm512_maskz_loadu_epi32(tail(block.len - from), block.words.add(from).cast());
                 let routed = _mm512_test_epi32_mask(words, words);
-                let next_hops = _mm512_mask_sub_epi32(default, routed, words, _mm512_set1_epi32(1));
-                _mm512_mask_storeu_epi32(block.words.add(from).cast(), present, next_hops);
+                left |= _mm512_test_epi32_mask(words, _mm512_set1_epi32(KIND_MASK as i32));
+                *found = _mm512_mask_sub_epi32(default, routed, words, _mm512_set1_epi32(1));
             }
         }
+        if left != 0 {
+            return false;
+        }
+        for (from, found) in (0..block.len).step_by(VECTOR).zip(found) {
+            // SAFETY: only the lanes that are present are written.
+            unsafe { _mm512_mask_storeu_epi32(block.words.add(from).cast(), tail(block.len - from), found) };
+        }
+        true
     }
 
     /// The first lanes of a list.
@@ -313,32 +406,29 @@ mod x86 {
         unsafe { std::slice::from_raw_parts(list.as_ptr().cast(), len) }
     }
 
-    /// [`front`] for IPv4.
+    /// The word of the front for every lane: IPv4.
     ///
     /// # Safety
-    /// As [`Block::new`].
+    /// As [`Block::new`], with 32-bit addresses.
     #[inline(always)]
     unsafe fn front4(view: View, addresses: *const u32, block: Block) {
         for lane in 0..block.len {
             // SAFETY: the lane is one of the block's.
-            unsafe {
-                *block.words.add(lane) =
-                    (*view.direct.add((*addresses.add(lane) >> 8) as usize)).load(Acquire)
-            };
+            unsafe { *block.words.add(lane) = view.front(*addresses.add(lane)) };
         }
     }
 
-    /// [`pages`] for IPv4.
+    /// [`pages`] for IPv4, whose pages go by the last octet.
     ///
     /// # Safety
-    /// As [`pages`]
+    /// As [`pages`], with 32-bit addresses.
     #[inline(always)]
     unsafe fn pages4(view: View, addresses: *const u32, block: Block, lanes: &[u32]) {
         for &lane in lanes {
             // SAFETY: as the contract says.
             unsafe {
                 let word = block.word(lane);
-                let octet = *addresses.byte_add(lane as usize) >> (8 * (at(*word) & 3)) & 0xff;
+                let octet = *addresses.byte_add(lane as usize) & 0xff;
                 *word = view.page(*word, octet as usize);
             }
         }
@@ -374,6 +464,48 @@ mod x86 {
 
     // ---- AVX2 ----
 
+    /// How many of the first `KEYS` keys of a line are below `key`.
+    ///
+    /// # Safety
+    /// The processor has the features, and a line is there.
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,lzcnt")]
+    unsafe fn below_avx2<const KEYS: u32>(line: *const u32, key: u32) -> u32 {
+        let key = _mm256_set1_epi32(key as i32);
+        let mut not_below = 0;
+        for half in 0..KEYS.div_ceil(8) {
+            // SAFETY: half of the line.
+            let keys = unsafe { _mm256_load_si256(line.cast::<__m256i>().add(half as usize)) };
+            let is_not_below = _mm256_cmpeq_epi32(_mm256_max_epu32(keys, key), keys);
+            not_below |= (_mm256_movemask_ps(_mm256_castsi256_ps(is_not_below)) as u32) << (8 * half);
+        }
+        (!not_below & ((1 << KEYS) - 1)).count_ones()
+    }
+
+    /// The word of the twig for every lane.
+    ///
+    /// # Safety
+    /// As [`trees_avx512`].
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,lzcnt")]
+    unsafe fn trees_avx2(view: View, block: Block) {
+        for lane in 0..block.len {
+            // SAFETY: the lane is one of the block's; every place comes from the front, a root or a branch.
+            unsafe {
+                let key: u32 = block.key((lane * LANE_BYTES) as u32, TREE_AT);
+                let mut at = view.front(block.key((lane * LANE_BYTES) as u32, HIGH_AT));
+                for _ in 0..2 {
+                    let line = view.lines.wrapping_byte_add(at as usize);
+                    let below = below_avx2::<{ TREE_KEYS as u32 }>(line.cast(), key);
+                    at = (*line.add(TREE_KEYS)).load(Acquire) + LINE_BYTES * below;
+                }
+                let line = view.lines.wrapping_byte_add(at as usize);
+                let below = below_avx2::<{ TWIG_KEYS as u32 }>(line.cast(), key) as usize;
+                *block.words.add(lane) = (*line.add(TWIG_KEYS + below)).load(Acquire);
+            }
+        }
+    }
+
     /// # Safety
     /// As [`block6_avx512`].
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,lzcnt")]
@@ -381,7 +513,7 @@ mod x86 {
         let mut lists = [[MaybeUninit::uninit(); BLOCK + VECTOR]; 4];
         // SAFETY: lists hold lanes of this block by the kind of their word (see `sort`).
         unsafe {
-            front(view, block);
+            trees_avx2(view, block);
             loop {
                 let [leaves, page_len, node_len, long_len] = sort(block, &mut lists);
                 if leaves == block.len {
@@ -509,10 +641,15 @@ pub(super) fn has_avx512() -> bool {
 macro_rules! lookups {
     ($($(#[$doc:meta])* $name:ident($address:ty), $has:ident, $plain:ident, |$view:ident, $a:ident, $block:ident| $call:expr;)*) => { $(
         $(#[$doc])*
-        pub(super) fn $name(table: &Table, addresses: &[$address], next_hops: &mut [NextHopId]) {
+        pub(super) fn $name(
+            table: &Table,
+            default: DefaultRoute,
+            addresses: &[$address],
+            next_hops: &mut [NextHopId],
+        ) {
             #[cfg(target_arch = "x86_64")]
             if $has() {
-                let $view = x86::View::new(table);
+                let $view = x86::View::new(table, default);
                 for (addresses, next_hops) in addresses.chunks(BLOCK).zip(next_hops.chunks_mut(BLOCK)) {
                     let len = addresses.len().min(next_hops.len());
                     let $a = addresses.as_ptr();
@@ -526,7 +663,7 @@ macro_rules! lookups {
                 }
                 return;
             }
-            super::kernel::Kernel::Scalar.$plain(table, addresses, next_hops);
+            super::kernel::Kernel::Scalar.$plain(table, default, addresses, next_hops);
         }
     )* };
 }

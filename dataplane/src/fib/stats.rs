@@ -9,6 +9,8 @@ use super::writer::Writer;
 
 /// Octets of a line.
 pub const LINE_BYTES: usize = LINE_WORDS * size_of::<u32>();
+/// Root, branch, twig.
+const TREE_STEPS: usize = 3;
 /// Octets of a route that the writer keeps beside the table: its key and its value.
 const ROUTE_BYTES: usize = size_of::<Prefix6>() + size_of::<u32>();
 
@@ -51,7 +53,7 @@ impl FibStats {
             ..FibStats::default()
         };
         let mut scan = Scan::default();
-        routes.scan(Prefix6::new(0, 0), &mut scan);
+        routes.scan(0, u128::MAX, &mut scan);
         stats.merged_intervals = scan.boundaries.len() + 1;
         for (prefix, _) in routes.iter() {
             count(&mut stats.depths, depth(writer.table(), prefix));
@@ -86,7 +88,7 @@ fn intervals(routes: &Routes) -> usize {
 
 /// Steps of a lookup of a prefix's first address, after the front.
 pub(super) fn depth(table: &Table, prefix: Prefix6) -> usize {
-    let mut steps = 0;
+    let mut steps = if table.has_trees() { TREE_STEPS } else { 0 };
     scalar::walk(table, prefix.address(), |entry| steps += usize::from(entry.kind() != Kind::Leaf));
     steps
 }

@@ -71,15 +71,15 @@ impl Words {
         };
     }
 
-    /// Gives the memory of a range of words back; they read as zero again. Only whole pages are given back; `&mut`
-    /// because nobody may be reading them.
-    pub fn discard(&mut self, words: Range<usize>) {
+    /// Gives the memory of a range of words back, as far as it fills whole pages. For others it is as if zero had been stored
+    /// in these words.
+    pub fn discard(&self, words: Range<usize>) {
         const PAGE_BYTES: usize = 4096;
         let end = words.end.min(self.len) * size_of::<AtomicU32>() / PAGE_BYTES * PAGE_BYTES;
         let start = (words.start * size_of::<AtomicU32>()).next_multiple_of(PAGE_BYTES);
         if start < end {
             // SAFETY: the range lies in the words (end is at most their size), starts at a page (`first` does), and holds
-            // plain integers, for which zero is a value. Nobody else reads: `&mut self`.
+            // atomic integers, which the kernel makes zero: a change like any other thread's.
             let _ = unsafe {
                 libc::madvise(self.first.as_ptr().byte_add(start).cast(), end - start, libc::MADV_DONTNEED)
             };
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn words_are_zero_keep_what_is_stored_and_are_zero_again_when_discarded() {
         let len = 3 * HUGE_PAGE_BYTES / 4 + 5;
-        let mut words = Words::reserve(len).unwrap();
+        let words = Words::reserve(len).unwrap();
         words.prefer_huge_pages(HUGE_PAGE_BYTES / 4);
         assert_eq!(words.len(), len);
         assert_eq!(words.as_ptr().align_offset(HUGE_PAGE_BYTES), 0);
