@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! front[24 bits] -> root -> branch -> twig: a leaf, or a cell behind the bits that are decided so far
+//!    or, where routes are very dense: front[24 bits], up to 13 bits -> root -> …
 //! ```
 //! A *tree* answers for neighbouring words of the front that have their first 16 bits in common; its nodes go by the
 //! address's bits 16 to 47. A root and a branch are a line each: 15 keys, and the place of the first child; the children of
@@ -16,6 +17,7 @@ use super::compile::{Compiler, Window};
 use super::entry::{Entry, LINE_WORDS};
 use super::prefix::Prefix6;
 use super::routes::Boundary;
+use super::table::FRONT_BITS;
 
 /// Keys of a root and of a branch.
 pub const TREE_KEYS: usize = LINE_WORDS - 1;
@@ -28,7 +30,7 @@ pub const TWIG_WORDS: usize = TWIG_KEYS + 1;
 /// Words of a tree, at most.
 pub const MAX_TREE_WORDS: usize = TREE_WAYS * TREE_WAYS * TWIG_WORDS;
 /// Changes of the longest match in a tree for several words of the front, at most when it is made.
-pub const MAX_SHARED_BOUNDARIES: usize = 1000;
+pub const MAX_SHARED_BOUNDARIES: usize = 300;
 /// Lines of the tree without a route.
 pub const EMPTY_TREE_LINES: u32 = 3;
 /// Octets of a line.
@@ -40,6 +42,87 @@ pub const TREE_END: u32 = 48;
 const FILL: (usize, usize) = (12, 7);
 /// The same when that is too few.
 const FULL: (usize, usize) = (TREE_WAYS, TWIG_WORDS);
+
+/// The line of the empty tree's branch, which roots of empty trees share.
+pub const EMPTY_BRANCH: u32 = 1;
+/// Bits by which a word of the front is split over roots, at most.
+const MAX_SPLIT_BITS: u32 = 13;
+
+/// A word of the front: where its roots begin, in octets (a multiple of [`LINE_BYTES`]), and in the low five bits by how many
+/// of the address's next bits one of them is chosen. Zero is the empty tree.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Front(pub u32);
+
+impl Front {
+    const BITS_MASK: u32 = 31;
+
+    fn new(line: u32, bits: u32) -> Front {
+        Front(line * LINE_BYTES | bits)
+    }
+
+    /// The line of the first root.
+    pub const fn line(self) -> u32 {
+        self.0 / LINE_BYTES
+    }
+
+    /// Bits that choose a root.
+    pub const fn bits(self) -> u32 {
+        self.0 & Front::BITS_MASK
+    }
+
+    /// Where the root for an address begins, in octets; `next` are the 16 bits behind those that the front decides.
+    #[inline(always)]
+    pub const fn root(self, next: u16) -> u32 {
+        let index = (next as u32).wrapping_shl(self.0) >> 16;
+        (self.0 & !(LINE_BYTES - 1)) + index * LINE_BYTES
+    }
+}
+
+/// A range of addresses and what is known about it.
+struct Range<'a> {
+    first: u128,
+    last: u128,
+    leaf: Entry,
+    boundaries: &'a [Boundary],
+}
+
+/// By how many bits a word of the front has to be split so that no part has too much for a tree; 0, as a rule. More
+/// roots than words are too much of a good thing: then the words become coarser.
+fn split_bits(first: u128, last: u128, boundaries: &[Boundary]) -> u32 {
+    if boundaries.len() < MAX_TREE_WORDS / 2 {
+        return 0;
+    }
+    let segments = Window::ending(TREE_END).cut(first, last, Entry::DEFAULT, boundaries);
+    if segments.len() <= MAX_TREE_WORDS {
+        return 0;
+    }
+    let max = MAX_SPLIT_BITS.min(segments.len().ilog2());
+    let is_enough = |bits: &u32| {
+        let part = |key: u32| key >> (TREE_END - FRONT_BITS - bits);
+        segments.chunk_by(|a, b| part(a.key) == part(b.key)).all(|part| part.len() < MAX_TREE_WORDS)
+    };
+    (1..max).find(is_enough).unwrap_or(max)
+}
+
+/// Cuts a range into 2^`bits` equal ones.
+fn split(first: u128, last: u128, bits: u32, leaf: Entry, boundaries: &[Boundary]) -> Vec<Range<'_>> {
+    let size = ((last - first) >> bits) + 1;
+    let (mut leaf, mut rest) = (leaf, boundaries);
+    let part = |index: u32| {
+        let first = first + u128::from(index) * size;
+        let last = first + (size - 1);
+        let inside = rest.iter().take_while(|b| b.start <= last).count();
+        let (inside, behind) = rest.split_at(inside);
+        rest = behind;
+        let (at_first, boundaries) = match inside.split_first() {
+            Some((at_first, inner)) if at_first.start == first => (at_first.leaf, inner),
+            _ => (leaf, inside),
+        };
+        leaf = inside.last().map_or(leaf, |last| last.leaf);
+        Range { first, last, leaf: at_first, boundaries }
+    };
+    (0..1 << bits).map(part).collect()
+}
 
 /// A key and what begins there.
 pub type Word = (u32, Entry);
@@ -63,8 +146,8 @@ impl Compiler<'_> {
         self.twig(EMPTY_TREE_LINES - 1, &[]);
     }
 
-    /// Compiles a tree for the addresses from `first` to `last`, which are those of whole words of the front: where its root
-    /// begins, in octets, and up to which bit its words decide.
+    /// Compiles what a word of the front leads to, for the addresses from `first` to `last`, which are those of whole words
+    /// of the front: the word, and up to which bit the words of its trees decide.
     ///
     /// # Errors
     /// Not enough lines are free.
@@ -74,20 +157,32 @@ impl Compiler<'_> {
         last: u128,
         leaf: Entry,
         boundaries: &[Boundary],
-    ) -> Result<(u32, u32), FibError> {
+    ) -> Result<(Front, u32), FibError> {
+        let bits =
+            if last - first == u128::MAX >> FRONT_BITS { split_bits(first, last, boundaries) } else { 0 };
+        let parts = split(first, last, bits, leaf, boundaries);
         let mut end = TREE_END;
-        let words = loop {
-            // In a dense part the words are coarser, and what is finer is in cells behind them.
-            if let Some(words) = self.tree_words(end, (first, last), leaf, boundaries, MAX_TREE_WORDS)? {
-                break words;
-            }
-            end -= 8;
+        // In the densest parts the words are coarser, and what is finer is in cells behind them.
+        let is_too_much = |end: u32, part: &Range| {
+            Window::ending(end).cut(part.first, part.last, part.leaf, part.boundaries).len() > MAX_TREE_WORDS
         };
-        let (fill, twig) = if words.len() > FILL.0 * FILL.1 * TREE_WAYS { FULL } else { FILL };
-        let root = self.lines.take(0)?;
-        let branches = words.len().div_ceil(fill * twig);
-        self.parent(root, &words, branches, &mut |this, line, words| this.branch(line, words, twig))?;
-        Ok((root * LINE_BYTES, end))
+        while parts.iter().any(|part| part.boundaries.len() >= MAX_TREE_WORDS / 2 && is_too_much(end, part)) {
+            end -= 8;
+        }
+        let root = self.lines.take(bits)?;
+        for (line, part) in (root..).zip(&parts) {
+            if part.boundaries.is_empty() && part.leaf == Entry::DEFAULT {
+                self.parent_line(line, [u32::MAX; TREE_KEYS], EMPTY_BRANCH);
+                continue;
+            }
+            let range = (part.first, part.last);
+            let words =
+                self.tree_words(end, range, part.leaf, part.boundaries, usize::MAX)?.unwrap_or_default();
+            let (fill, twig) = if words.len() > FILL.0 * FILL.1 * TREE_WAYS { FULL } else { FILL };
+            let branches = words.len().div_ceil(fill * twig);
+            self.parent(line, &words, branches, &mut |this, line, words| this.branch(line, words, twig))?;
+        }
+        Ok((Front::new(root, bits), end))
     }
 
     /// The words of a tree, or of a part of it, that decide up to bit `end`; `None` when there are more than `max`.

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 
 use super::FibError;
 
-/// Orders of blocks: 2^0 to 2^12 lines.
-const ORDERS: usize = 13;
+/// Orders of blocks: 2^0 to 2^13 lines.
+const ORDERS: usize = 14;
 
 /// Lines that belong together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::entry::{Entry, Kind, LINE_WORDS, LONG_KEYS, LONG_WORDS_AT, NODE_KEYS, NODE_WORDS_AT};
-use super::forest::{TREE_KEYS, TWIG_KEYS, key};
+use super::forest::{Front, TREE_KEYS, TWIG_KEYS, key};
 use super::table::{DefaultRoute, FRONT_BITS, Table};
 use crate::id::NextHopId;
 
@@ -35,7 +35,8 @@ fn front_word(table: &Table, address: u128) -> Entry {
 /// The word that a tree leads to: root, branch, twig.
 fn twig_word(table: &Table, address: u128) -> Entry {
     let (lines, key) = (table.lines(), key(address));
-    let mut line = front_word(table, address).0 as usize / WORD_BYTES;
+    let front = Front(front_word(table, address).0);
+    let mut line = front.root((address >> (112 - FRONT_BITS)) as u16) as usize / WORD_BYTES;
     for _ in 0..2 {
         // The place last, and not from before the keys: they never change.
         let below = keys_below(lines, line, TREE_KEYS, key);

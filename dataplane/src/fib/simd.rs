@@ -17,7 +17,7 @@
 //!   and falls back to plain code.
 //! - A block's addresses and results are slices of equal length, cut by the safe functions; lanes are below that length.
 //! - The front has [`FRONT_WORDS`](super::table::FRONT_WORDS) words: a 24-bit index is inside.
-//! - Every word of an IPv6 front is the place of a root (zero: of the empty tree), every place in a root that of its
+//! - Every word of an IPv6 front is the place of as many roots as its low bits choose from (zero: of the empty tree's), every place in a root that of its
 //!   branches, in a branch that of its twigs, and a line has no more keys than children less one: the writer made them from
 //!   lines that it took (`Lines::new(_, TABLE_LINES)`), so all lines read are inside `lines`. `Table` keeps that and the next
 //!   two points as its invariants.
@@ -50,7 +50,7 @@ mod x86 {
     use crate::fib::entry::{
         AT_SHIFT, KIND_MASK, KIND_SHIFT, LONG_KEYS, LONG_WORDS_AT, NODE_KEYS, NODE_WORDS_AT,
     };
-    use crate::fib::forest::{LINE_BYTES, TREE_END, TREE_KEYS, TWIG_KEYS};
+    use crate::fib::forest::{Front, LINE_BYTES, TREE_END, TREE_KEYS, TWIG_KEYS};
     use crate::fib::table::{DefaultRoute, FRONT_BITS, Table};
 
     const PAGE: u32 = 1 << KIND_SHIFT;
@@ -65,6 +65,8 @@ mod x86 {
     const TREE_AT: usize = (128 - TREE_END as usize) / 8;
     /// Where an address's first four octets are.
     const HIGH_AT: usize = 12;
+    /// Where the 16 bits behind those that the front decides are.
+    const NEXT_AT: usize = 11;
     /// Lookups whose keys stay in registers from the front to the branch.
     const ROW: usize = 16;
 
@@ -191,6 +193,14 @@ mod x86 {
         }
     }
 
+    /// Where the root for a lane begins, in octets from the first line.
+    #[inline(always)]
+    fn root(view: View, block: Block, lane: usize) -> u32 {
+        let lane = (lane * LANE_BYTES) as u32;
+        // SAFETY: the lane is one of the block's.
+        unsafe { Front(view.front(block.key(lane, HIGH_AT))).root(block.key(lane, NEXT_AT)) }
+    }
+
     // ---- AVX-512 ----
 
     /// A step from a root or branch, `at` octets from the first line, to the child that answers for `key`.
@@ -266,16 +276,13 @@ mod x86 {
             // SAFETY: the lane is one of the block's.
             _mm512_set1_epi32(unsafe { block.key::<i32>((lane * LANE_BYTES) as u32, TREE_AT) })
         };
-        let high = |lane: usize| {
-            // SAFETY: as above.
-            unsafe { block.key::<u32>((lane * LANE_BYTES) as u32, HIGH_AT) }
-        };
+        let root = |lane: usize| root(view, block, lane);
         let whole = block.len / ROW * ROW;
         // SAFETY: lanes are the block's; every place comes from the front, a root or a branch.
         unsafe {
             for row in (0..whole).step_by(ROW) {
                 let keys: [__m512i; ROW] = array::from_fn(|lane| key(row + lane));
-                let roots: [u32; ROW] = array::from_fn(|lane| view.front(high(row + lane)));
+                let roots: [u32; ROW] = array::from_fn(|lane| root(row + lane));
                 let branches: [u32; ROW] = array::from_fn(|lane| down_avx512(view, roots[lane], keys[lane]));
                 for lane in 0..ROW {
                     let twig = down_avx512(view, branches[lane], keys[lane]);
@@ -284,7 +291,7 @@ mod x86 {
                 }
             }
             for lane in whole..block.len {
-                let branch = down_avx512(view, view.front(high(lane)), key(lane));
+                let branch = down_avx512(view, root(lane), key(lane));
                 twigs[lane].write(down_avx512(view, branch, key(lane)));
             }
             for lane in 0..block.len {
@@ -493,7 +500,7 @@ mod x86 {
             // SAFETY: the lane is one of the block's; every place comes from the front, a root or a branch.
             unsafe {
                 let key: u32 = block.key((lane * LANE_BYTES) as u32, TREE_AT);
-                let mut at = view.front(block.key((lane * LANE_BYTES) as u32, HIGH_AT));
+                let mut at = root(view, block, lane);
                 for _ in 0..2 {
                     let line = view.lines.wrapping_byte_add(at as usize);
                     let below = below_avx2::<{ TREE_KEYS as u32 }>(line.cast(), key);

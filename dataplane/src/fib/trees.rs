@@ -1,13 +1,15 @@
 //! Changes to the trees of a table: the smallest part of a tree that holds the prefix is compiled again, next to copies of
 //! its siblings, and published with one store of their place.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::FibError;
 use super::compile::{Cells, Compiler};
 use super::entry::{Entry, LINE_WORDS};
 use super::forest::{
-    LINE_BYTES, TREE_KEYS, TREE_WAYS, TWIG_KEYS, TWIG_WORDS, Word, key, order_of, partition,
+    EMPTY_BRANCH, Front, LINE_BYTES, TREE_KEYS, TREE_WAYS, TWIG_KEYS, TWIG_WORDS, Word, key, order_of,
+    partition,
 };
 use super::prefix::{Prefix6, mask};
 use super::routes::Boundary;
@@ -19,8 +21,8 @@ const SHARED_BITS: u32 = 16;
 /// Words of the front that a tree can answer for, as a power of two.
 const TREE_SHIFT: u32 = FRONT_BITS - SHARED_BITS;
 
-/// What becomes of words of the front: first and last, where the root is, and the tree.
-type Staged = ((usize, usize), u32, Option<Tree>);
+/// What becomes of words of the front, first to last: what they all say, and the tree.
+type Staged = ((usize, usize), Front, Option<Tree>);
 
 /// What the writer knows about a tree.
 #[derive(Clone, Copy, Debug)]
@@ -72,54 +74,76 @@ fn front_index(address: u128) -> usize {
 
 impl Writer {
     pub(super) fn update_trees(&mut self, prefix: Prefix6) -> Result<(), FibError> {
-        let place = self.root_place(front_index(prefix.address()));
-        if u32::from(prefix.len()) > FRONT_BITS
-            && let Some(tree) = self.trees.get(&place).copied()
-            && self.update_in(place / LINE_BYTES, tree, prefix)?
+        let front = self.front_word(front_index(prefix.address()));
+        if u32::from(prefix.len()) > FRONT_BITS + front.bits()
+            && let Some(tree) = self.trees.get(&front).copied()
+            && self.update_in(front, tree, prefix)?
         {
             return Ok(());
         }
         self.regrow(prefix)
     }
 
-    fn root_place(&self, index: usize) -> u32 {
-        self.table.front().get(index).map_or(0, |word| word.load(Relaxed))
+    fn front_word(&self, index: usize) -> Front {
+        self.table.front().get(index).map_or(Front::default(), |word| Front(word.load(Relaxed)))
     }
 
     /// True when a part of the tree took the change.
-    fn update_in(&mut self, root: u32, tree: Tree, prefix: Prefix6) -> Result<bool, FibError> {
+    fn update_in(&mut self, front: Front, tree: Tree, prefix: Prefix6) -> Result<bool, FibError> {
         let (first_key, last_key) = (key(prefix.address()), key(prefix.last_address()));
+        let root = front.root((prefix.address() >> (112 - FRONT_BITS)) as u16) / LINE_BYTES;
+        let (first, last) = if front.bits() == 0 {
+            (tree.first_address(), tree.last_address())
+        } else {
+            let part = Prefix6::new(prefix.address(), (FRONT_BITS + front.bits()) as u8);
+            (part.address(), part.last_address())
+        };
+        let (first_of_tree, last_of_tree) = (key(first), key(last));
         let whole = Part {
             line: root,
             family: root,
             siblings: 1,
             parent: root,
-            first_key: key(tree.first_address()),
-            last_key: key(tree.last_address()),
+            first_key: first_of_tree,
+            last_key: last_of_tree,
         };
-        let branch = self.child(&whole, TREE_KEYS, first_key);
-        let twig = self.child(&branch, TREE_KEYS, first_key);
-        if u32::from(prefix.len()) > tree.end && self.update_cell(&twig, tree, prefix)? {
-            return Ok(true);
+        // Of several roots one may say the same everywhere; else what is above is compiled again, and becomes smaller.
+        let min = |part: &Part| {
+            let is_root = part.first_key == whole.first_key && part.last_key == whole.last_key;
+            if is_root && front.bits() > 0 { 1 } else { 2 }
+        };
+        let branch = self.child(&whole, first_key);
+        if !branch.holds(first_key, last_key) {
+            return Ok(false);
         }
-        if twig.holds(first_key, last_key) && self.rebuild_twig(&twig, tree, prefix)? {
-            return Ok(true);
+        if branch.line != EMPTY_BRANCH {
+            let twig = self.child(&branch, first_key);
+            if u32::from(prefix.len()) > tree.end && self.update_cell(&twig, tree, prefix)? {
+                return Ok(true);
+            }
+            if twig.holds(first_key, last_key) && self.rebuild_twig(&twig, min(&twig), tree, prefix)? {
+                return Ok(true);
+            }
         }
-        Ok(branch.holds(first_key, last_key) && self.rebuild_branch(&branch, tree, prefix)?)
+        self.rebuild_branch(&branch, min(&branch), tree, prefix)
     }
 
     /// The child of a root or branch that answers for a key.
-    fn child(&self, part: &Part, keys: usize, key: u32) -> Part {
+    fn child(&self, part: &Part, key: u32) -> Part {
         let key_at = |index| self.table.word(part.line, index);
-        let below = (0..keys).take_while(|index| key_at(*index) < key).count();
+        let below = (0..TREE_KEYS).take_while(|index| key_at(*index) < key).count();
         let family = key_at(TREE_KEYS) / LINE_BYTES;
         Part {
             line: family + below as u32,
             family,
-            siblings: 1 + (0..keys).take_while(|index| key_at(*index) != u32::MAX).count(),
+            siblings: 1 + (0..TREE_KEYS).take_while(|index| key_at(*index) != u32::MAX).count(),
             parent: part.line,
             first_key: below.checked_sub(1).map_or(part.first_key, |before| key_at(before) + 1),
-            last_key: if below < keys && key_at(below) != u32::MAX { key_at(below) } else { part.last_key },
+            last_key: if below < TREE_KEYS && key_at(below) != u32::MAX {
+                key_at(below)
+            } else {
+                part.last_key
+            },
         }
     }
 
@@ -138,29 +162,35 @@ impl Writer {
         Ok(!word(self).is_leaf())
     }
 
-    /// The words of a part of a tree as they are now; `None` when they are more than `max`, or one: then there is nothing
-    /// to keep apart here, and the part above is compiled again.
+    /// The words of a part of a tree as they are now; `None` when they are more or fewer than `count` says: then the part
+    /// above is compiled again.
     fn part_words(
         &mut self,
         part: &Part,
         tree: Tree,
         prefix: Prefix6,
-        max: usize,
+        count: RangeInclusive<usize>,
     ) -> Result<Option<Vec<Word>>, FibError> {
         let address = |key: u32| prefix.address() & mask(SHARED_BITS as u8) | u128::from(key) << 80;
         let (first, last) = (address(part.first_key), address(part.last_key) | u128::MAX >> 48);
         let leaf = self.routes.scan(first, last, &mut self.scan);
         let (mut compiler, scan, _) = self.compiler();
-        let words = compiler.tree_words(tree.end, (first, last), leaf, &scan.boundaries, max)?;
-        if words.as_ref().is_some_and(|words| words.len() > 1) {
+        let words = compiler.tree_words(tree.end, (first, last), leaf, &scan.boundaries, *count.end())?;
+        if words.as_ref().is_some_and(|words| count.contains(&words.len())) {
             return Ok(words);
         }
         self.lines.give_back();
         Ok(None)
     }
 
-    fn rebuild_twig(&mut self, twig: &Part, tree: Tree, prefix: Prefix6) -> Result<bool, FibError> {
-        let Some(words) = self.part_words(twig, tree, prefix, TWIG_WORDS)? else { return Ok(false) };
+    fn rebuild_twig(
+        &mut self,
+        twig: &Part,
+        min: usize,
+        tree: Tree,
+        prefix: Prefix6,
+    ) -> Result<bool, FibError> {
+        let Some(words) = self.part_words(twig, tree, prefix, min..=TWIG_WORDS)? else { return Ok(false) };
         let old_keys = (0..TWIG_KEYS).map(|index| self.table.word(twig.line, index));
         let new_keys = words.iter().skip(1).map(|(key, _)| key.wrapping_sub(1));
         if old_keys.eq(new_keys.chain(std::iter::repeat(u32::MAX)).take(TWIG_KEYS)) {
@@ -180,9 +210,15 @@ impl Writer {
         Ok(true)
     }
 
-    fn rebuild_branch(&mut self, branch: &Part, tree: Tree, prefix: Prefix6) -> Result<bool, FibError> {
+    fn rebuild_branch(
+        &mut self,
+        branch: &Part,
+        min: usize,
+        tree: Tree,
+        prefix: Prefix6,
+    ) -> Result<bool, FibError> {
         let max = TREE_WAYS * TWIG_WORDS;
-        let Some(words) = self.part_words(branch, tree, prefix, max)? else { return Ok(false) };
+        let Some(words) = self.part_words(branch, tree, prefix, min..=max)? else { return Ok(false) };
         let Some(fill) = Compiler::twig_fill(words.len()) else {
             self.lines.give_back();
             return Ok(false);
@@ -190,7 +226,9 @@ impl Writer {
         let family = self.copy_family(branch)?;
         self.compiler().0.branch(family + (branch.line - branch.family), &words, fill)?;
         self.publish_family(branch, family);
-        self.retire_twigs(branch.line);
+        if branch.line != EMPTY_BRANCH {
+            self.retire_twigs(branch.line);
+        }
         Ok(true)
     }
 
@@ -214,7 +252,9 @@ impl Writer {
             // Release: whoever sees the place sees the lines there.
             place.store(family * LINE_BYTES, Release);
         }
-        self.lines.retire(part.family, order_of(part.siblings));
+        if part.family != EMPTY_BRANCH {
+            self.lines.retire(part.family, order_of(part.siblings));
+        }
         self.lines.keep();
     }
 
@@ -232,13 +272,19 @@ impl Writer {
         (self.table.word(parent, TREE_KEYS) / LINE_BYTES, 1 + keys.count())
     }
 
-    fn retire_tree(&mut self, root: u32) {
-        let (family, count) = self.family(root);
-        for branch in family..family + count as u32 {
-            self.retire_twigs(branch);
+    /// Gives back the trees of a word of the front.
+    fn retire_trees(&mut self, front: Front) {
+        for root in front.line()..front.line() + (1 << front.bits()) {
+            let (family, count) = self.family(root);
+            if family == EMPTY_BRANCH {
+                continue;
+            }
+            for branch in family..family + count as u32 {
+                self.retire_twigs(branch);
+            }
+            self.lines.retire(family, order_of(count));
         }
-        self.lines.retire(family, order_of(count));
-        self.lines.retire(root, 0);
+        self.lines.retire(front.line(), front.bits());
     }
 
     /// Compiles the trees again that `prefix` touches, and those that are missing.
@@ -266,8 +312,8 @@ impl Writer {
             leaf = inside.last().map_or(leaf, |last| last.leaf);
             (first, rest) = (end + 1, behind);
         }
-        for (range, place, tree) in staged {
-            self.publish_tree(range, place, tree);
+        for (range, front, tree) in staged {
+            self.publish_tree(range, front, tree);
         }
         self.lines.keep();
         Ok(())
@@ -275,13 +321,13 @@ impl Writer {
 
     /// The first or last word of the front that goes with this one: of its tree, or of the gap between trees.
     fn widen(&self, index: usize, up: bool) -> usize {
-        let place = self.root_place(index);
-        if let Some(tree) = self.trees.get(&place) {
+        let front = self.front_word(index);
+        if let Some(tree) = self.trees.get(&front) {
             return if up { tree.last } else { tree.first };
         }
         let low = index >> TREE_SHIFT << TREE_SHIFT;
         let high = low + (1 << TREE_SHIFT) - 1;
-        let is_gap = |index: &usize| self.root_place(*index) == place;
+        let is_gap = |index: &usize| self.front_word(*index) == front;
         if up {
             (index..=high).take_while(is_gap).last().unwrap_or(index)
         } else {
@@ -289,27 +335,25 @@ impl Writer {
         }
     }
 
-    fn publish_tree(&mut self, (first, last): (usize, usize), place: u32, tree: Option<Tree>) {
-        let mut old = 0;
+    fn publish_tree(&mut self, (first, last): (usize, usize), front: Front, tree: Option<Tree>) {
+        let mut old = Front::default();
         for index in first..=last {
             let Some(word) = self.table.front().get(index) else { continue };
-            let before = word.load(Relaxed);
-            if before == place {
+            let before = Front(word.load(Relaxed));
+            if before == front {
                 continue;
             }
             // Release: whoever sees this word sees the tree.
-            word.store(place, Release);
+            word.store(front.0, Release);
             self.touch(index);
-            if before != old && before != 0 {
-                // All words of an old tree are in this change: it is retired once, at the first of them.
-                if self.trees.remove(&before).is_some() {
-                    self.retire_tree(before / LINE_BYTES);
-                }
-                old = before;
+            // All words of an old tree are in this change: it is retired once, at the first of them.
+            if before != old && self.trees.remove(&before).is_some() {
+                self.retire_trees(before);
             }
+            old = before;
         }
         if let Some(tree) = tree {
-            self.trees.insert(place, tree);
+            self.trees.insert(front, tree);
         }
     }
 }
@@ -331,10 +375,10 @@ fn grow_range(
         };
         let range = (front_index(begin), front_index(end));
         if inner.is_empty() && at_first == Entry::DEFAULT {
-            staged.push((range, 0, None));
+            staged.push((range, Front::default(), None));
         } else {
-            let (place, bits) = compiler.grow(begin, end, at_first, inner)?;
-            staged.push((range, place, Some(Tree { first: range.0, last: range.1, end: bits })));
+            let (front, bits) = compiler.grow(begin, end, at_first, inner)?;
+            staged.push((range, front, Some(Tree { first: range.0, last: range.1, end: bits })));
         }
         leaf = inside.last().map_or(leaf, |last| last.leaf);
         (from, begin) = (to, end.wrapping_add(1));

@@ -17,7 +17,7 @@ use super::compile::{Cells, Compiler};
 use super::entry::{
     Entry, Kind, LINE_WORDS, LONG_WORDS_AT, MAX_NEXT_HOP_ID, NODE_WORDS_AT, PAGE_ORDER, PAGE_WORDS,
 };
-use super::forest::EMPTY_TREE_LINES;
+use super::forest::{EMPTY_TREE_LINES, Front};
 use super::lines::Lines;
 use super::prefix::{Prefix6, mask};
 use super::routes::{Routes, Scan};
@@ -76,8 +76,8 @@ pub(super) struct Writer {
     pub(super) table: Arc<Table>,
     pub(super) lines: Lines,
     pub(super) routes: Routes,
-    /// By the place of the root.
-    pub(super) trees: HashMap<u32, Tree>,
+    /// By the word of the front that leads to it.
+    pub(super) trees: HashMap<Front, Tree>,
     pub(super) scan: Scan,
     /// Compiled and not yet published.
     staged: Vec<(Range<usize>, Entry)>,
