@@ -30,7 +30,7 @@ pub const TWIG_WORDS: usize = TWIG_KEYS + 1;
 /// Words of a tree, at most.
 pub const MAX_TREE_WORDS: usize = TREE_WAYS * TREE_WAYS * TWIG_WORDS;
 /// Changes of the longest match in a tree for several words of the front, at most when it is made.
-pub const MAX_SHARED_BOUNDARIES: usize = 300;
+pub const MAX_SHARED_BOUNDARIES: usize = 400;
 /// Lines of the tree without a route.
 pub const EMPTY_TREE_LINES: u32 = 3;
 /// Octets of a line.
@@ -96,7 +96,7 @@ fn split_bits(first: u128, last: u128, boundaries: &[Boundary]) -> u32 {
     if segments.len() <= MAX_TREE_WORDS {
         return 0;
     }
-    let max = MAX_SPLIT_BITS.min(segments.len().ilog2());
+    let max = MAX_SPLIT_BITS.min(segments.len().ilog2() + 1);
     let is_enough = |bits: &u32| {
         let part = |key: u32| key >> (TREE_END - FRONT_BITS - bits);
         segments.chunk_by(|a, b| part(a.key) == part(b.key)).all(|part| part.len() < MAX_TREE_WORDS)
@@ -278,7 +278,7 @@ pub fn partition(first: u128, last: u128, boundaries: &[Boundary]) -> Vec<(usize
         while boundaries.get(end).is_some_and(|b| b.start <= cell.last_address()) {
             end += 1;
         }
-        if cell.address() > part_first && end > before && end - begun > MAX_SHARED_BOUNDARIES {
+        if cell.address() > part_first && end - begun > MAX_SHARED_BOUNDARIES {
             parts.push((before, cell.address() - 1));
             (part_first, begun) = (cell.address(), before);
         }

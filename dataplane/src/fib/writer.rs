@@ -186,7 +186,19 @@ impl Writer {
         Ok(old.map(|old| old.next_hop(NextHopId::NO_ROUTE)))
     }
 
+    /// True when a route that came or went says what the next shorter one that covers it says: no lookup changes.
+    fn is_redundant(&self, prefix: Prefix6, old: Option<Entry>) -> bool {
+        let says = match (old, self.routes.exact(prefix)) {
+            (Some(leaf), None) | (None, Some(leaf)) if prefix.len() > 0 => leaf,
+            _ => return false,
+        };
+        self.routes.cover(prefix).is_some_and(|(cover, leaf)| cover.len() > 0 && leaf == says)
+    }
+
     fn update_or_undo(&mut self, prefix: Prefix6, old: Option<Entry>) -> Result<(), FibError> {
+        if self.is_redundant(prefix, old) {
+            return Ok(());
+        }
         let updated = self.update(prefix);
         if updated.is_err() {
             self.lines.give_back();
