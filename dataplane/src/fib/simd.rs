@@ -48,7 +48,8 @@ mod x86 {
 
     use super::BLOCK;
     use crate::fib::entry::{
-        AT_SHIFT, KIND_MASK, KIND_SHIFT, LONG_KEYS, LONG_WORDS_AT, NODE_KEYS, NODE_WORDS_AT,
+        AT_SHIFT, KIND_MASK, KIND_SHIFT, LINE_WORDS, LONG_KEYS, LONG_WORDS_AT, MAX_LINES, NODE_KEYS,
+        NODE_WORDS_AT,
     };
     use crate::fib::forest::{Front, LINE_BYTES, TREE_END, TREE_KEYS, TWIG_KEYS};
     use crate::fib::table::{DefaultRoute, FRONT_BITS, Table};
@@ -332,19 +333,32 @@ mod x86 {
         }
     }
 
-    /// IPv4: front, table and pages only.
+    /// IPv4: front and pages only, by gathers: two for sixteen lookups are all there is to do.
     ///
     /// # Safety
     /// As [`block6_avx512`], with 32-bit addresses.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,popcnt,lzcnt")]
     pub unsafe fn block4_avx512(view: View, addresses: *const u32, block: Block) {
-        let mut list = [MaybeUninit::uninit(); BLOCK + VECTOR];
-        // SAFETY: as block6_avx512.
-        unsafe {
-            front4(view, addresses, block);
-            let [len] = sort_avx512(block, [(&mut list, PAGE)]);
-            pages4(view, addresses, block, lanes(&list, len));
-            finish_avx512(view, block);
+        let default = _mm512_set1_epi32(view.default as i32);
+        for from in (0..block.len).step_by(VECTOR) {
+            let present = tail(block.len - from);
+            // SAFETY: only the lanes that are present are read from the addresses and written; the others look up address 0.
+            // Indexes into the front are below 2^24; a page's word is inside its lines.
+            unsafe {
+                let addresses = _mm512_maskz_loadu_epi32(present, addresses.add(from).cast());
+                let front = _mm512_srli_epi32::<{ 32 - FRONT_BITS }>(addresses);
+                let mut words = _mm512_i32gather_epi32::<4>(front, view.front.cast());
+                let is_page = _mm512_test_epi32_mask(words, _mm512_set1_epi32(KIND_MASK as i32));
+                if is_page != 0 {
+                    let line = _mm512_and_si512(words, _mm512_set1_epi32((MAX_LINES - 1) as i32));
+                    let octet = _mm512_and_si512(addresses, _mm512_set1_epi32(0xff));
+                    let index = _mm512_add_epi32(_mm512_slli_epi32::<{ LINE_WORDS.ilog2() }>(line), octet);
+                    words = _mm512_mask_i32gather_epi32::<4>(words, is_page, index, view.lines.cast());
+                }
+                let routed = _mm512_test_epi32_mask(words, words);
+                let next_hops = _mm512_mask_sub_epi32(default, routed, words, _mm512_set1_epi32(1));
+                _mm512_mask_storeu_epi32(block.words.add(from).cast(), present, next_hops);
+            }
         }
     }
 

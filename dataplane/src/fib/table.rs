@@ -99,6 +99,10 @@ impl Table {
     /// small ones.
     pub(super) fn prefer_huge_pages(&self) {
         self.lines.prefer_huge_pages(0);
+        if !self.has_trees {
+            // A full IPv4 table is in all of the front. Of an IPv6 one's, few pages are hot.
+            self.front.prefer_huge_pages(0);
+        }
     }
 
     /// Gives the memory of a front back in which every word is zero.
