@@ -20,8 +20,8 @@ const CASES: u32 = if cfg!(miri) { 2 } else { 60 };
 const VRF: VrfId = VrfId(9);
 
 /// Table number `n`: told apart by what it says of one address.
-fn table(n: u32) -> Option<Fib6> {
-    Some(Fib6::build([(prefix("2001:db8::/32"), NextHopId(n))]).unwrap())
+fn table(n: u32) -> Fib6 {
+    Fib6::build([(prefix("2001:db8::/32"), NextHopId(n))]).unwrap()
 }
 
 fn number(fib: &Fib6) -> u32 {
@@ -51,7 +51,7 @@ fn a_full_ring_back_holds_updates_up_and_loses_none() {
     let old = RETIRED_RING_LEN as u32;
     // Nobody takes old tables back: the ring fills, then the worker keeps one in its hand and takes no more updates.
     for _ in 0..2 * RETIRED_RING_LEN {
-        if router.rings.updates.push(Update::Fib(VRF, table(sent + 1))).is_ok() {
+        if router.rings.updates.push(Update::Fib(VRF, Some(table(sent + 1)))).is_ok() {
             sent += 1;
         }
         router.poll();
@@ -82,9 +82,9 @@ fn a_full_ring_back_holds_updates_up_and_loses_none() {
 fn a_storm_costs_bounded_time() {
     let mut router = Plan::default().start();
     for n in 1..=UPDATE_RING_LEN as u32 {
-        router.rings.updates.push(Update::Fib(VRF, table(n))).unwrap();
+        router.rings.updates.push(Update::Fib(VRF, Some(table(n)))).unwrap();
     }
-    assert!(router.rings.updates.push(Update::Fib(VRF, table(0))).is_err(), "a full ring pushes back");
+    assert!(router.rings.updates.push(Update::Fib(VRF, Some(table(0)))).is_err(), "a full ring pushes back");
     for polls in 1..=UPDATE_RING_LEN / UPDATES_PER_POLL {
         assert_eq!(router.poll(), UPDATES_PER_POLL);
         assert_eq!(current(&router), (polls * UPDATES_PER_POLL) as u32);
@@ -107,7 +107,7 @@ proptest! {
                 match what {
                     0 if at < drain => {
                         made += 1;
-                        kept.push_back(Update::Fib(VRF, table(made)));
+                        kept.push_back(Update::Fib(VRF, Some(table(made))));
                     }
                     1 => if let Some(number) = retired(&router.rings) {
                         prop_assert_eq!(number, back);
@@ -205,7 +205,7 @@ fn injected_packets_go_by_the_newest_tables() {
     let mut router = plan.start();
     let neighbor = plan.neighbor(PortId(0), "2001:db8:f0::9");
     for n in 1..=UPDATES_PER_POLL as u32 {
-        router.rings.updates.push(Update::Fib(VRF, table(n))).unwrap();
+        router.rings.updates.push(Update::Fib(VRF, Some(table(n)))).unwrap();
     }
     router.rings.updates.push(Update::Adjacencies(Arc::from(plan.adjacencies.clone()))).unwrap();
     let packet = octets::ip6(ip("2001:db8:2::2"), ip("2001:db8:1::1"), 9, 59, &[]);

@@ -57,7 +57,7 @@ impl Front {
     const BITS_MASK: u32 = 31;
 
     fn new(line: u32, bits: u32) -> Front {
-        Front(line * LINE_BYTES | bits)
+        Front((line * LINE_BYTES) | bits)
     }
 
     /// The line of the first root.
@@ -71,7 +71,7 @@ impl Front {
     }
 
     /// Where the root for an address begins, in octets; `next` are the 16 bits behind those that the front decides.
-    #[inline(always)]
+    #[inline]
     pub const fn root(self, next: u16) -> u32 {
         let index = (next as u32).wrapping_shl(self.0) >> 16;
         (self.0 & !(LINE_BYTES - 1)) + index * LINE_BYTES
@@ -123,6 +123,9 @@ fn split(first: u128, last: u128, bits: u32, leaf: Entry, boundaries: &[Boundary
     };
     (0..1 << bits).map(part).collect()
 }
+
+/// Makes a child in a line from its words.
+type MakeChild<'a, C> = dyn FnMut(&mut C, u32, &[Word]) -> Result<(), FibError> + 'a;
 
 /// A key and what begins there.
 pub type Word = (u32, Entry);
@@ -231,7 +234,7 @@ impl Compiler<'_> {
         line: u32,
         words: &[Word],
         count: usize,
-        child: &mut dyn FnMut(&mut Self, u32, &[Word]) -> Result<(), FibError>,
+        child: &mut MakeChild<'_, Self>,
     ) -> Result<(), FibError> {
         let children = self.lines.take(order_of(count))?;
         let mut keys = [u32::MAX; TREE_KEYS];

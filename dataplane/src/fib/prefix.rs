@@ -44,6 +44,7 @@ impl Prefix6 {
     }
 
     /// What comes next in the order of prefixes: nothing is between.
+    #[must_use]
     pub const fn successor(self) -> Prefix6 {
         // A length of 129 is no prefix, only a place in the order: behind the host, before the next address.
         Prefix6 { address: self.address, len: self.len + 1 }

@@ -30,6 +30,13 @@
 //!   that leads to them is published until after a grace period (see `table`), and what else is in the line is masked out.
 
 #![allow(unsafe_code)]
+#![allow(clippy::cast_ptr_alignment, reason = "lines begin at a multiple of 64 octets")]
+#![allow(clippy::inline_always, reason = "what is not inlined loses the vector registers")]
+#![allow(
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "the lanes of vectors are signed by type only"
+)]
 
 use super::table::{DefaultRoute, Table};
 use crate::id::NextHopId;
@@ -40,6 +47,7 @@ pub const BLOCK: usize = 64;
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::asm;
+    #[allow(clippy::wildcard_imports, reason = "every name of it begins with _mm or __m")]
     use std::arch::x86_64::*;
     use std::array;
     use std::mem::MaybeUninit;
@@ -291,9 +299,9 @@ mod x86 {
                     twigs[row + lane].write(twig);
                 }
             }
-            for lane in whole..block.len {
+            for (lane, twig) in twigs.iter_mut().enumerate().take(block.len).skip(whole) {
                 let branch = down_avx512(view, root(lane), key(lane));
-                twigs[lane].write(down_avx512(view, branch, key(lane)));
+                twig.write(down_avx512(view, branch, key(lane)));
             }
             for lane in 0..block.len {
                 let twig = twigs.get_unchecked(lane).assume_init();

@@ -33,6 +33,9 @@ const HUGE_PAGES_FROM_ROUTES: usize = 4096;
 /// Words of the front in one page of memory.
 const WORDS_PER_MEMORY_PAGE: usize = 1024;
 
+/// Words side by side that get the same content.
+type Run = (Range<usize>, Entry);
+
 /// Where words stand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Place {
@@ -80,7 +83,7 @@ pub(super) struct Writer {
     pub(super) trees: HashMap<Front, Tree>,
     pub(super) scan: Scan,
     /// Compiled and not yet published.
-    staged: Vec<(Range<usize>, Entry)>,
+    staged: Vec<Run>,
     /// From the first word to the one of the last change.
     path: Vec<Slots>,
     pages_only: bool,
@@ -291,7 +294,7 @@ impl Writer {
         words.get(from..from + slots.cells.count).unwrap_or_default()
     }
 
-    pub(super) fn compiler(&mut self) -> (Compiler<'_>, &Scan, &mut Vec<(Range<usize>, Entry)>) {
+    pub(super) fn compiler(&mut self) -> (Compiler<'_>, &Scan, &mut Vec<Run>) {
         let compiler =
             Compiler { words: self.table.lines(), lines: &mut self.lines, pages_only: self.pages_only };
         (compiler, &self.scan, &mut self.staged)
