@@ -47,7 +47,7 @@ const FIGURES: [(&str, &str); 12] = [
     ("routes", "entries"),
     ("memory-bytes", "memory, octets"),
     ("front-bytes", "  of the front"),
-    ("node-bytes", "  of nodes and pages"),
+    ("node-bytes", "  of trees, nodes and pages"),
     ("route-bytes", "routes in order (control), octets"),
     ("reserved-bytes", "address space, octets"),
     ("retired-nodes", "nodes that wait for a grace period"),
