@@ -27,6 +27,8 @@ pub const TREE_WAYS: usize = LINE_WORDS;
 pub const TWIG_KEYS: usize = 7;
 /// Words of a twig.
 pub const TWIG_WORDS: usize = TWIG_KEYS + 1;
+/// Where the words of a twig begin, after its keys and one that no address is above: so half a line is compared as it is.
+pub const TWIG_WORDS_AT: usize = TWIG_KEYS + 1;
 /// Words of a tree, at most.
 pub const MAX_TREE_WORDS: usize = TREE_WAYS * TREE_WAYS * TWIG_WORDS;
 /// Changes of the longest match in a tree for several words of the front, at most when it is made.
@@ -261,11 +263,11 @@ impl Compiler<'_> {
 
     /// A twig. Words that are left over are default.
     pub fn twig(&self, line: u32, words: &[Word]) {
-        for index in 0..TWIG_KEYS {
+        for index in 0..TWIG_WORDS_AT {
             self.store(line, index, words.get(index + 1).map_or(u32::MAX, |(key, _)| key.wrapping_sub(1)));
         }
-        for index in 0..LINE_WORDS - TWIG_KEYS {
-            self.store(line, TWIG_KEYS + index, words.get(index).map_or(0, |(_, entry)| entry.0));
+        for index in 0..LINE_WORDS - TWIG_WORDS_AT {
+            self.store(line, TWIG_WORDS_AT + index, words.get(index).map_or(0, |(_, entry)| entry.0));
         }
     }
 }

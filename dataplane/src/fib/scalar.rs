@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use super::entry::{Entry, Kind, LINE_WORDS, LONG_KEYS, LONG_WORDS_AT, NODE_KEYS, NODE_WORDS_AT};
-use super::forest::{Front, TREE_KEYS, TWIG_KEYS, key};
+use super::forest::{Front, TREE_KEYS, TWIG_KEYS, TWIG_WORDS_AT, key};
 use super::table::{DefaultRoute, FRONT_BITS, Table};
 use crate::id::NextHopId;
 
@@ -42,7 +42,7 @@ fn twig_word(table: &Table, address: u128) -> Entry {
         let below = keys_below(lines, line, TREE_KEYS, key);
         line = word(lines, line + TREE_KEYS) as usize / WORD_BYTES + below * LINE_WORDS;
     }
-    Entry(word(lines, line + TWIG_KEYS + keys_below(lines, line, TWIG_KEYS, key)))
+    Entry(word(lines, line + TWIG_WORDS_AT + keys_below(lines, line, TWIG_KEYS, key)))
 }
 
 const WORD_BYTES: usize = size_of::<u32>();

@@ -59,7 +59,7 @@ mod x86 {
         AT_SHIFT, KIND_MASK, KIND_SHIFT, LINE_WORDS, LONG_KEYS, LONG_WORDS_AT, MAX_LINES, NODE_KEYS,
         NODE_WORDS_AT,
     };
-    use crate::fib::forest::{Front, LINE_BYTES, TREE_END, TREE_KEYS, TWIG_KEYS};
+    use crate::fib::forest::{Front, LINE_BYTES, TREE_END, TREE_KEYS, TWIG_KEYS, TWIG_WORDS_AT};
     use crate::fib::table::{DefaultRoute, FRONT_BITS, Table};
 
     const PAGE: u32 = 1 << KIND_SHIFT;
@@ -251,12 +251,11 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,popcnt,lzcnt")]
     unsafe fn twig_avx512(view: View, at: u32, key: __m256i) -> u32 {
         let word: u32;
-        // SAFETY: reads the line, which is there; what is behind the keys is masked out.
+        // SAFETY: reads the line, which is there: half of it are keys, of which as many are counted as it has words less one.
         unsafe {
             asm!(
                 "vpcmpnleud {mask}, {key}, [{lines} + {at}]", // key above the line's
                 "kmovw {word:e}, {mask}",
-                "and {word:e}, {keys}",
                 "popcnt {word:e}, {word:e}",
                 "add {at}, {lines}",
                 "mov {word:e}, [{at} + {word:r} * 4 + {words}]",
@@ -265,8 +264,7 @@ mod x86 {
                 key = in(ymm_reg) key,
                 mask = out(kreg) _,
                 word = out(reg) word,
-                keys = const (1 << TWIG_KEYS) - 1,
-                words = const TWIG_KEYS * LANE_BYTES,
+                words = const TWIG_WORDS_AT * LANE_BYTES,
                 options(pure, readonly, nostack),
             );
         }
@@ -296,16 +294,24 @@ mod x86 {
                 for lane in 0..ROW {
                     let twig = down_avx512(view, branches[lane], keys[lane]);
                     _mm_prefetch::<_MM_HINT_T0>(view.lines.wrapping_byte_add(twig as usize).cast());
-                    twigs[row + lane].write(twig);
+                    twigs.get_unchecked_mut(row + lane).write(twig);
                 }
             }
             for (lane, twig) in twigs.iter_mut().enumerate().take(block.len).skip(whole) {
                 let branch = down_avx512(view, root(lane), key(lane));
                 twig.write(down_avx512(view, branch, key(lane)));
             }
-            for lane in 0..block.len {
+            let word = |lane: usize| {
                 let twig = twigs.get_unchecked(lane).assume_init();
-                *block.words.add(lane) = twig_avx512(view, twig, _mm512_castsi512_si256(key(lane)));
+                twig_avx512(view, twig, _mm512_castsi512_si256(key(lane)))
+            };
+            for row in (0..whole).step_by(ROW) {
+                for lane in row..row + ROW {
+                    *block.words.add(lane) = word(lane);
+                }
+            }
+            for lane in whole..block.len {
+                *block.words.add(lane) = word(lane);
             }
         }
     }
@@ -530,7 +536,7 @@ mod x86 {
                 }
                 let line = view.lines.wrapping_byte_add(at as usize);
                 let below = below_avx2::<{ TWIG_KEYS as u32 }>(line.cast(), key) as usize;
-                *block.words.add(lane) = (*line.add(TWIG_KEYS + below)).load(Acquire);
+                *block.words.add(lane) = (*line.add(TWIG_WORDS_AT + below)).load(Acquire);
             }
         }
     }

@@ -8,8 +8,8 @@ use super::FibError;
 use super::compile::{Cells, Compiler};
 use super::entry::{Entry, LINE_WORDS};
 use super::forest::{
-    EMPTY_BRANCH, Front, LINE_BYTES, TREE_KEYS, TREE_WAYS, TWIG_KEYS, TWIG_WORDS, Word, key, order_of,
-    partition,
+    EMPTY_BRANCH, Front, LINE_BYTES, TREE_KEYS, TREE_WAYS, TWIG_KEYS, TWIG_WORDS, TWIG_WORDS_AT, Word, key,
+    order_of, partition,
 };
 use super::prefix::{Prefix6, mask};
 use super::routes::Boundary;
@@ -151,7 +151,7 @@ impl Writer {
     fn update_cell(&mut self, twig: &Part, tree: Tree, prefix: Prefix6) -> Result<bool, FibError> {
         let key = key(prefix.address());
         let below = (0..TWIG_KEYS).take_while(|index| self.table.word(twig.line, *index) < key).count();
-        let index = TWIG_KEYS + below;
+        let index = TWIG_WORDS_AT + below;
         let word = |this: &Self| Entry(this.table.word(twig.line, index));
         if word(self).is_leaf() {
             return Ok(false);
@@ -196,7 +196,7 @@ impl Writer {
         if old_keys.eq(new_keys.chain(std::iter::repeat(u32::MAX)).take(TWIG_KEYS)) {
             // The same keys: word by word.
             let cells = Cells { first: 0, bits: tree.end, count: TWIG_WORDS };
-            let slots = Slots { place: Place::Twig(twig.line), index: TWIG_KEYS, cells };
+            let slots = Slots { place: Place::Twig(twig.line), index: TWIG_WORDS_AT, cells };
             for (index, (_, entry)) in words.iter().enumerate() {
                 self.publish(slots, index, *entry);
             }
@@ -206,7 +206,7 @@ impl Writer {
         let family = self.copy_family(twig)?;
         self.compiler().0.twig(family + (twig.line - twig.family), &words);
         self.publish_family(twig, family);
-        self.retire_words(twig.line, TWIG_KEYS..LINE_WORDS);
+        self.retire_words(twig.line, TWIG_WORDS_AT..LINE_WORDS);
         Ok(true)
     }
 
@@ -262,7 +262,7 @@ impl Writer {
     fn retire_twigs(&mut self, branch: u32) {
         let (family, count) = self.family(branch);
         for twig in family..family + count as u32 {
-            self.retire_words(twig, TWIG_KEYS..LINE_WORDS);
+            self.retire_words(twig, TWIG_WORDS_AT..LINE_WORDS);
         }
         self.lines.retire(family, order_of(count));
     }
