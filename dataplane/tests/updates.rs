@@ -29,7 +29,8 @@ fn number(fib: &Fib6) -> u32 {
 }
 
 fn current(router: &Router) -> u32 {
-    number(router.worker.tables().fib(VRF).unwrap())
+    // Every VRF begins without a table.
+    router.worker.tables().fib(VRF).map_or(0, number)
 }
 
 fn retired(rings: &Rings<HeapBuf>) -> Option<u32> {

@@ -74,10 +74,22 @@ fn front_index(address: u128) -> usize {
 
 impl Writer {
     pub(super) fn update_trees(&mut self, prefix: Prefix6) -> Result<(), FibError> {
+        let mut is_made = false;
+        match self.update_or_regrow(prefix, &mut is_made) {
+            // The change is made; what failed would only have made the table smaller.
+            Err(_) if is_made => {
+                self.lines.give_back();
+                Ok(())
+            }
+            updated => updated,
+        }
+    }
+
+    fn update_or_regrow(&mut self, prefix: Prefix6, is_made: &mut bool) -> Result<(), FibError> {
         let front = self.front_word(front_index(prefix.address()));
         if u32::from(prefix.len()) > FRONT_BITS + front.bits()
             && let Some(tree) = self.trees.get(&front).copied()
-            && self.update_in(front, tree, prefix)?
+            && self.update_in(front, tree, prefix, is_made)?
         {
             return Ok(());
         }
@@ -88,8 +100,14 @@ impl Writer {
         self.table.front().get(index).map_or(Front::default(), |word| Front(word.load(Relaxed)))
     }
 
-    /// True when a part of the tree took the change.
-    fn update_in(&mut self, front: Front, tree: Tree, prefix: Prefix6) -> Result<bool, FibError> {
+    /// True when a part of the tree took the change. `is_made`: lookups are right already.
+    fn update_in(
+        &mut self,
+        front: Front,
+        tree: Tree,
+        prefix: Prefix6,
+        is_made: &mut bool,
+    ) -> Result<bool, FibError> {
         let (first_key, last_key) = (key(prefix.address()), key(prefix.last_address()));
         let root = front.root((prefix.address() >> (112 - FRONT_BITS)) as u16) / LINE_BYTES;
         let (first, last) = if front.bits() == 0 {
@@ -118,7 +136,7 @@ impl Writer {
         }
         if branch.line != EMPTY_BRANCH {
             let twig = self.child(&branch, first_key);
-            if u32::from(prefix.len()) > tree.end && self.update_cell(&twig, tree, prefix)? {
+            if u32::from(prefix.len()) > tree.end && self.update_cell(&twig, tree, prefix, is_made)? {
                 return Ok(true);
             }
             if twig.holds(first_key, last_key) && self.rebuild_twig(&twig, min(&twig), tree, prefix)? {
@@ -148,7 +166,13 @@ impl Writer {
     }
 
     /// A change inside a cell that has a word of its own: true when the word is still no leaf after it.
-    fn update_cell(&mut self, twig: &Part, tree: Tree, prefix: Prefix6) -> Result<bool, FibError> {
+    fn update_cell(
+        &mut self,
+        twig: &Part,
+        tree: Tree,
+        prefix: Prefix6,
+        is_made: &mut bool,
+    ) -> Result<bool, FibError> {
         let key = key(prefix.address());
         let below = (0..TWIG_KEYS).take_while(|index| self.table.word(twig.line, *index) < key).count();
         let index = TWIG_WORDS_AT + below;
@@ -159,6 +183,7 @@ impl Writer {
         let first = prefix.address() & mask(tree.end as u8);
         let cells = Cells { first, bits: tree.end, count: 1 };
         self.change(Slots { place: Place::Twig(twig.line), index, cells }, prefix)?;
+        *is_made = true;
         Ok(!word(self).is_leaf())
     }
 

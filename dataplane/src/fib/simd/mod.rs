@@ -17,10 +17,10 @@
 //!   and falls back to plain code.
 //! - A block's addresses and results are slices of equal length, cut by the safe functions; lanes are below that length.
 //! - The front has [`FRONT_WORDS`](super::table::FRONT_WORDS) words: a 24-bit index is inside.
-//! - Every word of an IPv6 front is the place of as many roots as its low bits choose from (zero: of the empty tree's), every place in a root that of its
-//!   branches, in a branch that of its twigs, and a line has no more keys than children less one: the writer made them from
-//!   lines that it took (`Lines::new(_, TABLE_LINES)`), so all lines read are inside `lines`. `Table` keeps that and the next
-//!   two points as its invariants.
+//! - Every word of an IPv6 front is the place of as many roots as its low bits choose from (zero: of the empty tree's), every
+//!   place in a root that of its branches, in a branch that of its twigs, and a line has no more keys than children less one:
+//!   the writer made them from lines that it took (`Lines::new(_, TABLE_LINES)`), so all lines read are inside `lines`.
+//!   `Table` keeps that and the next two points as its invariants.
 //! - A word that is not a leaf leads to a line, or a page of 16 lines, inside `lines`. A page's word is one of its 256; a
 //!   node's one of its 16, since at most as many keys are counted as the node has (the mask).
 //! - The bits that a node goes by lie in the address: `at` is at most 15 for one octet, 12 for four, 8 for eight; the
