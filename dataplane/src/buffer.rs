@@ -15,6 +15,28 @@ pub trait PacketBuf {
     /// changed, when the headroom is shorter.
     #[must_use]
     fn prepend(&mut self, octets: usize) -> bool;
+    /// Octets that [`PacketBuf::prepend`] grants.
+    fn headroom(&self) -> usize;
+    /// Makes the frame `octets` longer at its end; the new octets hold anything. False, and nothing has changed, when
+    /// there is less room behind it.
+    #[must_use]
+    fn extend(&mut self, octets: usize) -> bool;
+    /// As [`PacketBuf::prepend`]; where the headroom is too short, the frame moves toward the end of its memory. False,
+    /// and nothing has changed, when there is too little room on both sides together.
+    #[must_use]
+    fn grow_front(&mut self, octets: usize) -> bool {
+        let len = self.bytes().len();
+        let missing = octets.saturating_sub(self.headroom());
+        if missing > 0 {
+            if !self.extend(missing) {
+                return false;
+            }
+            self.bytes_mut().copy_within(..len, missing);
+            // What the frame moved over is headroom now: the frame is that much longer.
+            return self.prepend(octets - missing);
+        }
+        self.prepend(octets)
+    }
     /// Cuts `octets` off the front. False, and nothing has changed, when the frame is shorter.
     #[must_use]
     fn trim_front(&mut self, octets: usize) -> bool;
@@ -43,6 +65,9 @@ pub fn front<B: PacketBuf>(buffer: &B) -> Option<ipv6::Header<&[u8; ipv6::LEN]>>
 /// Headroom of a [`HeapBuf`], octets: what DPDK gives an mbuf by default.
 pub const HEAP_HEADROOM_BYTES: usize = 128;
 
+/// Room behind the frame of a [`HeapBuf`], octets: enough for the longest header that is ever pushed.
+pub const HEAP_TAILROOM_BYTES: usize = 1280;
+
 /// A packet on the heap: allocated once, when it is made.
 #[derive(Clone, Debug)]
 pub struct HeapBuf {
@@ -54,11 +79,11 @@ pub struct HeapBuf {
 }
 
 impl HeapBuf {
-    /// A buffer that holds `frame`, with [`HEAP_HEADROOM_BYTES`] in front.
+    /// A buffer that holds `frame`, with [`HEAP_HEADROOM_BYTES`] in front and [`HEAP_TAILROOM_BYTES`] behind.
     pub fn new(frame: &[u8], cause: u64) -> HeapBuf {
-        let mut memory = vec![0; HEAP_HEADROOM_BYTES + frame.len()];
-        memory[HEAP_HEADROOM_BYTES..].copy_from_slice(frame);
-        let end = memory.len();
+        let end = HEAP_HEADROOM_BYTES + frame.len();
+        let mut memory = vec![0; end + HEAP_TAILROOM_BYTES];
+        memory[HEAP_HEADROOM_BYTES..end].copy_from_slice(frame);
         HeapBuf { memory: memory.into_boxed_slice(), start: HEAP_HEADROOM_BYTES, end, cause }
     }
 }
@@ -76,6 +101,18 @@ impl PacketBuf for HeapBuf {
         let fits = octets <= self.start;
         if fits {
             self.start -= octets;
+        }
+        fits
+    }
+
+    fn headroom(&self) -> usize {
+        self.start
+    }
+
+    fn extend(&mut self, octets: usize) -> bool {
+        let fits = octets <= self.memory.len() - self.end;
+        if fits {
+            self.end += octets;
         }
         fits
     }
@@ -110,5 +147,19 @@ mod tests {
         assert!(!b.trim_front(2));
         b.truncate(9);
         assert_eq!(b.bytes(), [2]);
+    }
+
+    #[test]
+    fn what_the_headroom_lacks_the_other_end_gives() {
+        let all = HEAP_HEADROOM_BYTES + HEAP_TAILROOM_BYTES;
+        for octets in [0, 1, HEAP_HEADROOM_BYTES, HEAP_HEADROOM_BYTES + 1, all] {
+            let mut b = HeapBuf::new(&[1, 2, 3], 0);
+            assert!(b.grow_front(octets), "{octets}");
+            assert_eq!(b.bytes().len(), octets + 3);
+            assert_eq!(b.bytes()[octets..], [1, 2, 3]);
+        }
+        let mut b = HeapBuf::new(&[1, 2, 3], 0);
+        assert!(!b.grow_front(all + 1));
+        assert_eq!(b.bytes(), [1, 2, 3]);
     }
 }

@@ -6,7 +6,7 @@
 use crate::buffer::PacketBuf;
 use crate::drop::Drop;
 use crate::graph::{Edge, NODES, NodeId};
-use crate::id::{AdjacencyId, NextHopId, PortId, VrfId};
+use crate::id::{AdjacencyId, NextHopId, PortId, SegmentListId, SidId, VrfId};
 use crate::table::PeerRef;
 use crate::wire::ext::Place;
 
@@ -27,6 +27,12 @@ impl Pending {
     pub const EXCHANGE: Pending = Pending(2);
     /// Restore the destination and strip the AP header.
     pub const STRIP: Pending = Pending(4);
+    /// Advance to the next segment, as [`Meta::sid`] does it.
+    pub const ADVANCE: Pending = Pending(8);
+    /// Push the header of [`Meta::segment_list`].
+    pub const PUSH: Pending = Pending(16);
+    /// Changes that SRv6 makes.
+    pub const SRV6: Pending = Pending(8 | 16);
 
     /// True when any change of `other` is pending.
     pub const fn has(self, other: Pending) -> bool {
@@ -37,6 +43,12 @@ impl Pending {
     #[must_use]
     pub const fn and(self, other: Pending) -> Pending {
         Pending(self.0 | other.0)
+    }
+
+    /// These without those of `other`.
+    #[must_use]
+    pub const fn without(self, other: Pending) -> Pending {
+        Pending(self.0 & !other.0)
     }
 }
 
@@ -56,6 +68,12 @@ impl Flags {
 
     /// What it quotes has been looked at (`mex-quote`).
     pub const QUOTE_SEEN: Flags = Flags(8);
+    /// An IPv4 packet: `destination` is its IPv4-mapped address (RFC 4291, 2.5.5.2).
+    pub const IPV4: Flags = Flags(16);
+    /// An Ethernet frame that is carried whole: the packet begins with its Ethernet header.
+    pub const ETHERNET: Flags = Flags(32);
+    /// An SRv6 endpoint has exposed it: it is looked up in the table that the SID names, not in the port's.
+    pub const DECAPSULATED: Flags = Flags(64);
 
     /// These and those of `other`.
     #[must_use]
@@ -91,6 +109,10 @@ pub struct Meta {
     pub vrf: VrfId,
     /// The AP header, or where it will be inserted; octets from the IPv6 header.
     pub ap: Place,
+    /// The local SID that advances the packet.
+    pub sid: SidId,
+    /// The segment list whose header is pushed.
+    pub segment_list: SegmentListId,
     /// The peer whose alternatives will be inserted.
     pub peer: PeerRef,
     /// Prefixes in the AP header.
@@ -126,6 +148,8 @@ impl Meta {
             out: port,
             vrf: VrfId(0),
             ap: Place { offset: 0, next_header_at: 0 },
+            sid: SidId(0),
+            segment_list: SegmentListId(0),
             peer: PeerRef { peer: 0, own: 0 },
             ap_prefixes: 0,
             ap_exchanges: 0,

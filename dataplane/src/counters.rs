@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam::utils::CachePadded;
 
 use crate::drop::Drop;
-use crate::id::{AdjacencyId, MAX_ADJACENCIES, MAX_PORTS, PortId};
+use crate::id::{
+    AdjacencyId, MAX_ADJACENCIES, MAX_POLICIES, MAX_PORTS, MAX_SEGMENT_LISTS, MAX_SIDS, PolicyId, PortId,
+    SegmentListId, SidId,
+};
 
 /// A count that one thread writes and others read. Not a read-modify-write: a plain add, because there is one
 /// writer.
@@ -35,6 +38,27 @@ pub struct PortCounters {
     pub tx_packets: Counter,
     /// Octets handed to the device.
     pub tx_octets: Counter,
+}
+
+/// Packets and their octets, from the network-layer header on.
+#[derive(Default, Debug)]
+pub struct Volume {
+    /// Packets.
+    pub packets: Counter,
+    /// Octets.
+    pub octets: Counter,
+}
+
+impl Volume {
+    /// Counts one packet of so many octets; only the owner of the block calls this.
+    pub fn add(&self, octets: usize) {
+        self.packets.add(1);
+        self.octets.add(octets as u64);
+    }
+}
+
+fn volumes(count: usize) -> Box<[Volume]> {
+    (0..count).map(|_| Volume::default()).collect()
 }
 
 /// What MEX did.
@@ -110,6 +134,9 @@ pub struct Counters {
     /// `ICMPv6` errors that the rate limit kept back, by type 1 to 4 (index 0 unused).
     pub icmp_limited: [Counter; 5],
     adjacencies: Box<[Counter]>,
+    sids: Box<[Volume]>,
+    policies: Box<[Volume]>,
+    lists: Box<[Volume]>,
 }
 
 impl Default for Counters {
@@ -125,6 +152,9 @@ impl Default for Counters {
             icmp_errors: Default::default(),
             icmp_limited: Default::default(),
             adjacencies: (0..MAX_ADJACENCIES).map(|_| Counter::default()).collect(),
+            sids: volumes(MAX_SIDS),
+            policies: volumes(MAX_POLICIES),
+            lists: volumes(MAX_SEGMENT_LISTS),
         }
     }
 }
@@ -155,6 +185,21 @@ impl Counters {
     /// Packets sent through an adjacency.
     pub fn adjacency(&self, adjacency: AdjacencyId) -> u64 {
         self.adjacencies.get(adjacency.index()).map_or(0, Counter::value)
+    }
+
+    /// What arrived at a SID, as received; ids above the limit have none.
+    pub fn sid(&self, sid: SidId) -> Option<&Volume> {
+        self.sids.get(sid.index())
+    }
+
+    /// What went into a policy, as steered, before its header is pushed.
+    pub fn policy(&self, policy: PolicyId) -> Option<&Volume> {
+        self.policies.get(policy.index())
+    }
+
+    /// What went into a segment list, likewise.
+    pub fn list(&self, list: SegmentListId) -> Option<&Volume> {
+        self.lists.get(list.index())
     }
 
     /// The counters of a port, when there is such a port.

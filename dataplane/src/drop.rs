@@ -101,6 +101,24 @@ drops! {
     Headroom "headroom" "implementation limit";
     /// The packet was looked up more often than any sane configuration needs.
     Loop "loop" "implementation limit";
+    /// To a SID, or to where SIDs are, from outside the SR domain.
+    SrDomain "sr-domain" "RFC 8754 5.1, RFC 9602 5";
+    /// The routing header is longer than the packet, or too short for what it says it is.
+    SrhLength "srh-length" "RFC 8754 2, RFC 8200 4.4";
+    /// A routing header that this node does not process, with segments left.
+    RoutingType "routing-type" "RFC 8200 4.4" => (PARAMETER_PROBLEM, 0);
+    /// Segments Left does not fit the header, or a last segment is not the last.
+    SegmentsLeft "segments-left" "RFC 8986 4.1 S09, 4.4 S02" => (PARAMETER_PROBLEM, 0);
+    /// The HMAC is wrong, or of an unknown key.
+    Hmac "hmac" "RFC 8754 2.1.2" => (PARAMETER_PROBLEM, 0);
+    /// There is no HMAC where one is required.
+    HmacMissing "hmac-missing" "RFC 8754 2.1.2";
+    /// An upper layer that is not for this SID.
+    UpperLayer "upper-layer" "RFC 8986 4.1.1" => (PARAMETER_PROBLEM, 4);
+    /// No candidate path of the policy is valid.
+    PolicyDown "policy-down" "RFC 9256 2.9" => (UNREACHABLE, 0);
+    /// The frame and the header that carries it are longer than the MTU of the link ahead.
+    TooBigL2 "too-big-l2" "RFC 8986 5.3";
     /// The hop limit ran out.
     HopLimit "hop-limit" "RFC 8200 3, RFC 4443 3.3" => (TIME_EXCEEDED, 0);
     /// Longer than the MTU of the link ahead.

@@ -6,6 +6,12 @@ pub const MAX_PORTS: usize = 64;
 pub const MAX_VRFS: usize = 256;
 /// Neighbors that can be next hops at one time, over all ports.
 pub const MAX_ADJACENCIES: usize = 16_384;
+/// SIDs of one node.
+pub const MAX_SIDS: usize = 16_384;
+/// SRv6 policies of one node.
+pub const MAX_POLICIES: usize = 4096;
+/// Segment lists of all policies together.
+pub const MAX_SEGMENT_LISTS: usize = 16_384;
 /// Next hops of one route.
 pub const MAX_GROUP_MEMBERS: usize = 64;
 
@@ -40,6 +46,19 @@ id! {
 id! {
     /// An entry of the adjacency table: a neighbor on a port. Below [`MAX_ADJACENCIES`].
     AdjacencyId(u32)
+}
+
+id! {
+    /// A local SID: an entry of [`crate::table::Srv6::sids`]. Below [`MAX_SIDS`].
+    SidId(u16)
+}
+id! {
+    /// An SRv6 policy: an entry of [`crate::table::Srv6::policies`]. Below [`MAX_POLICIES`].
+    PolicyId(u16)
+}
+id! {
+    /// A segment list of a policy: an entry of [`crate::table::Srv6::lists`]. Below [`MAX_SEGMENT_LISTS`].
+    SegmentListId(u16)
 }
 
 impl NextHopId {

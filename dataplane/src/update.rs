@@ -15,11 +15,11 @@ use crossbeam::queue::ArrayQueue;
 use crate::burst::Meta;
 use crate::counters::Counters;
 use crate::drop::Drop;
-use crate::fib::Fib6;
 use crate::fib::grace::Grace;
+use crate::fib::{Fib4, Fib6};
 use crate::id::{AdjacencyId, PortId, VrfId};
 use crate::limit::IcmpLimits;
-use crate::table::{Adjacency, MexPolicy, NextHops, Port};
+use crate::table::{Adjacency, MexPolicy, NextHops, Port, Srv6};
 
 /// Updates that a worker applies between two bursts, at most: a storm costs bounded time.
 pub const UPDATES_PER_POLL: usize = 8;
@@ -37,6 +37,8 @@ pub const INJECT_RING_LEN: usize = 1024;
 pub enum Update {
     /// The routing table of a VRF; `None`: it has no route. Changes inside a table do not come this way, see [`crate::fib`].
     Fib(VrfId, Option<Fib6>),
+    /// The IPv4 routing table of a VRF, likewise.
+    Fib4(VrfId, Option<Fib4>),
     /// The next hops and groups. Sent before a table that uses new ids.
     NextHops(Arc<NextHops>),
     /// The adjacencies. Sent before next hops that use new ids.
@@ -45,6 +47,8 @@ pub enum Update {
     Ports(Arc<[Port]>),
     /// MEX.
     Mex(Arc<MexPolicy>),
+    /// SIDs and SRv6 policies. Sent before next hops that lead to new ones.
+    Srv6(Arc<Srv6>),
     /// `ICMPv6` error limits.
     Icmp(IcmpLimits),
 }

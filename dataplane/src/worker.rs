@@ -212,6 +212,10 @@ impl<B: PacketBuf> Worker<B> {
                 Some(fib) => Update::Fib(vrf, replace(fib, new)),
                 None => Update::Fib(vrf, new),
             },
+            Update::Fib4(vrf, new) => match tables.fibs4.get_mut(vrf.index()) {
+                Some(fib) => Update::Fib4(vrf, replace(fib, new)),
+                None => Update::Fib4(vrf, new),
+            },
             Update::NextHops(new) => Update::NextHops(replace(&mut tables.next_hops, new)),
             Update::Adjacencies(new) => Update::Adjacencies(replace(&mut tables.adjacencies, new)),
             Update::Ports(new) => Update::Ports(replace(&mut tables.ports, new)),
@@ -223,6 +227,7 @@ impl<B: PacketBuf> Worker<B> {
                 };
                 Update::Mex(replace(&mut tables.mex, new))
             }
+            Update::Srv6(new) => Update::Srv6(replace(&mut tables.srv6, new)),
             Update::Icmp(limits) => {
                 let mex = self.engine.limits.mex.clone();
                 self.engine.limits = Limits { mex, ..Limits::new(limits) };

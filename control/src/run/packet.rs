@@ -44,6 +44,16 @@ impl PacketBuf for MbufPacket {
     }
 
     #[inline]
+    fn headroom(&self) -> usize {
+        self.0.headroom()
+    }
+
+    #[inline]
+    fn extend(&mut self, octets: usize) -> bool {
+        self.0.extend(octets)
+    }
+
+    #[inline]
     fn trim_front(&mut self, octets: usize) -> bool {
         self.0.trim_front(octets)
     }

@@ -74,6 +74,7 @@ pub fn step<B: PacketBuf>(tables: &Tables, buffer: &B, meta: &mut Meta) -> Next 
         }
         NextHop::Local => Next::Local,
         NextHop::Site { .. } => Next::Site,
+        NextHop::Sid(_) | NextHop::Policy(_) => no_way(tables, meta, Trigger::Unreachable),
         NextHop::NoRoute => no_way(tables, meta, Trigger::NoRoute),
         NextHop::Unreachable => no_way(tables, meta, Trigger::Unreachable),
         NextHop::Blackhole => no_way(tables, meta, Trigger::Blackhole),

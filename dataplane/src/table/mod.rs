@@ -8,22 +8,26 @@ pub mod adjacency;
 pub mod mex;
 pub mod next_hop;
 pub mod port;
+pub mod srv6;
 
 use std::sync::Arc;
 
-use crate::fib::Fib6;
+use crate::fib::{Fib4, Fib6};
 use crate::id::{MAX_VRFS, PortId, VrfId};
 use crate::wire::ipv6;
 pub use adjacency::{Adjacency, Liveness};
 pub use mex::{MexPolicy, Peer, PeerRef, Site, Trigger, Triggers};
 pub use next_hop::{Group, NextHop, NextHops};
 pub use port::Port;
+pub use srv6::Srv6;
 
 /// All that a worker reads.
 #[derive(Clone, Debug)]
 pub struct Tables {
     /// By [`VrfId`]; a VRF that is not configured has none.
     pub fibs: Box<[Option<Fib6>]>,
+    /// The IPv4 tables, by [`VrfId`]; a VRF without an IPv4 route has none.
+    pub fibs4: Box<[Option<Fib4>]>,
     /// By [`crate::id::NextHopId`].
     pub next_hops: Arc<NextHops>,
     /// By [`crate::id::AdjacencyId`].
@@ -34,6 +38,8 @@ pub struct Tables {
     pub ports: Arc<[Port]>,
     /// MEX.
     pub mex: Arc<MexPolicy>,
+    /// SIDs and SRv6 policies.
+    pub srv6: Arc<Srv6>,
 }
 
 impl Tables {
@@ -41,17 +47,24 @@ impl Tables {
     pub fn new(liveness: Arc<Liveness>) -> Tables {
         Tables {
             fibs: (0..MAX_VRFS).map(|_| None).collect(),
+            fibs4: (0..MAX_VRFS).map(|_| None).collect(),
             next_hops: Arc::default(),
             adjacencies: Arc::from([]),
             liveness,
             ports: Arc::from([]),
             mex: Arc::default(),
+            srv6: Arc::default(),
         }
     }
 
     /// The table of a VRF, when it has one.
     pub fn fib(&self, vrf: VrfId) -> Option<&Fib6> {
         self.fibs.get(vrf.index())?.as_ref()
+    }
+
+    /// The IPv4 table of a VRF, when it has one.
+    pub fn fib4(&self, vrf: VrfId) -> Option<&Fib4> {
+        self.fibs4.get(vrf.index())?.as_ref()
     }
 
     /// A port, when there is such a port.

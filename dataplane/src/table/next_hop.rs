@@ -1,7 +1,7 @@
 //! What routes lead to, and how a flow picks one of several next hops.
 
 use super::adjacency::Liveness;
-use crate::id::{AdjacencyId, NextHopId, PortId};
+use crate::id::{AdjacencyId, NextHopId, PolicyId, PortId, SidId};
 
 /// What a route leads to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -22,6 +22,10 @@ pub enum NextHop {
     Adjacency(AdjacencyId),
     /// One of several, by flow: an index into the groups.
     Group(u32),
+    /// A SID of this node.
+    Sid(SidId),
+    /// Into an SRv6 policy.
+    Policy(PolicyId),
     /// A multi-homed site behind this node: verify and restore, then go on by the other next hop.
     Site {
         /// Index into [`super::MexPolicy::sites`].
@@ -82,10 +86,14 @@ impl NextHops {
     /// True when a packet that ends here would leave this node through a live next hop.
     pub fn is_reachable(&self, id: NextHopId, liveness: &Liveness) -> bool {
         match self.entry(id) {
-            NextHop::NoRoute | NextHop::Unreachable | NextHop::Blackhole | NextHop::Mex | NextHop::Local => {
-                false
-            }
-            NextHop::OnLink(_) => true,
+            // A SID of this node is no destination of a site's packets (docs/mex.md, Security).
+            NextHop::NoRoute
+            | NextHop::Unreachable
+            | NextHop::Blackhole
+            | NextHop::Mex
+            | NextHop::Local
+            | NextHop::Sid(_) => false,
+            NextHop::OnLink(_) | NextHop::Policy(_) => true,
             NextHop::Adjacency(adjacency) => liveness.is_up(adjacency),
             NextHop::Group(index) => {
                 self.group(index).is_some_and(|g| g.members.iter().any(|m| liveness.is_up(m.adjacency)))
@@ -123,12 +131,12 @@ impl Group {
     /// The member of the flow with this hash: always the same while all are up. When it is down, its flows spread over
     /// those that are up, and the flows of the others stay where they are. `None` when all are down.
     pub fn pick(&self, flow_hash: u32, liveness: &Liveness) -> Option<AdjacencyId> {
-        let first = pick_by_weight(self.members.iter(), self.total_weight, flow_hash)?;
+        let first = pick_by_weight(self.members(), self.total_weight, flow_hash)?;
         if liveness.is_up(first) {
             return Some(first);
         }
-        let live = || self.members.iter().filter(|m| liveness.is_up(m.adjacency));
-        let total_weight = live().map(|m| m.weight).sum();
+        let live = || self.members().filter(|(adjacency, _)| liveness.is_up(*adjacency));
+        let total_weight = live().map(|(_, weight)| weight).sum();
         // Other bits decide this time, or the flows of one member would crowd together again.
         pick_by_weight(live(), total_weight, flow_hash.wrapping_mul(0x9e37_79b9).rotate_left(15))
     }
@@ -139,17 +147,18 @@ impl Group {
     }
 }
 
-fn pick_by_weight<'a>(
-    members: impl Iterator<Item = &'a Member>,
+/// The member whose share of the weights the hash falls into.
+pub(super) fn pick_by_weight<T>(
+    members: impl Iterator<Item = (T, u32)>,
     total_weight: u32,
     flow_hash: u32,
-) -> Option<AdjacencyId> {
+) -> Option<T> {
     // flow_hash / 2^32 of the way along the weights, without a division.
     let mut point = ((u64::from(flow_hash) * u64::from(total_weight)) >> 32) as u32;
-    for member in members {
-        match point.checked_sub(member.weight) {
+    for (member, weight) in members {
+        match point.checked_sub(weight) {
             Some(rest) => point = rest,
-            None => return Some(member.adjacency),
+            None => return Some(member),
         }
     }
     None

@@ -3,8 +3,9 @@
 use hashbrown::HashMap;
 
 use super::mex::PeerRef;
+use super::srv6::HmacRule;
 use crate::fib::PrefixSet;
-use crate::id::VrfId;
+use crate::id::{PolicyId, VrfId};
 use crate::wire::ethernet::Mac;
 
 /// One port.
@@ -20,6 +21,12 @@ pub struct Port {
     pub link_local: u128,
     /// Its other addresses, in the order of the configuration.
     pub addresses: Box<[u128]>,
+    /// Inside the SR domain: packets from here may go to SIDs of this node (RFC 8754, 5.1).
+    pub is_sr_domain: bool,
+    /// What packets from here need for their SRH to be believed.
+    pub hmac: HmacRule,
+    /// Every frame that it receives goes into this policy, whole.
+    pub policy: Option<PolicyId>,
     /// Destinations that must not leave by this port.
     pub egress_deny: PrefixSet,
     /// By the high half of the destination: the multi-homed site toward which packets from here get the AP header.
