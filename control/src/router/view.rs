@@ -193,6 +193,8 @@ impl<B> Router<B> {
             NextHop::Blackhole => json!({ "result": "blackhole" }),
             NextHop::Mex => json!({ "result": "mex" }),
             NextHop::Local => json!({ "result": "local" }),
+            NextHop::Sid(sid) => json!({ "result": "sid", "sid": sid.0 }),
+            NextHop::Policy(policy) => json!({ "result": "policy", "policy": policy.0 }),
             NextHop::OnLink(port) => json!({
                 "result": "on-link",
                 "port": self.ports.get(port.index()).map(|p| p.name.as_str()),
