@@ -37,7 +37,7 @@ pub enum Ask {
         /// The VRF to look it up in.
         vrf: String,
     },
-    /// A change; the answer is an empty object.
+    /// A change; the answer is an empty object, perhaps with a `warning`.
     Change(Command),
     /// Changes in order, at most [`MAX_BATCH`]; the answer says how far they came.
     Batch {
@@ -95,20 +95,20 @@ pub type Answer = Result<Value, AskError>;
 /// [`AskErrorKind::BadInput`] for what does not exist or cannot be; nothing has changed then.
 pub fn answer<B: PacketBuf>(
     router: &mut Router<B>,
-    ask: Ask,
+    ask: &Ask,
     buffers: &mut impl Buffers<B>,
     now_ns: u64,
 ) -> Answer {
     match ask {
-        Ask::Show(topic) => show(router, &topic, now_ns),
-        Ask::Lookup { address, vrf } => router.lookup(address, &vrf).ok_or_else(|| unknown_vrf(router, &vrf)),
+        Ask::Show(topic) => show(router, topic, now_ns),
+        Ask::Lookup { address, vrf } => router.lookup(*address, vrf).ok_or_else(|| unknown_vrf(router, vrf)),
         Ask::Fib { vrf, stats } => {
             let vrf = vrf.as_deref();
-            let shown = if stats { router.show_fib_stats(vrf) } else { router.show_fib(vrf) };
+            let shown = if *stats { router.show_fib_stats(vrf) } else { router.show_fib(vrf) };
             shown.ok_or_else(|| unknown_vrf(router, vrf.unwrap_or_default()))
         }
         Ask::Change(command) => {
-            router.change(&command, buffers, now_ns).map(|()| json!({})).map_err(|error| AskError {
+            router.change(command, buffers, now_ns).map(|()| json!({})).map_err(|error| AskError {
                 kind: match error {
                     ChangeError::Refused(_) => AskErrorKind::BadInput,
                     ChangeError::Failed(_) | ChangeError::Busy { .. } => AskErrorKind::Failed,
@@ -120,7 +120,7 @@ pub fn answer<B: PacketBuf>(
             Err(AskError::bad_input(format!("more than {MAX_BATCH} changes at once; send fewer at a time")))
         }
         Ask::Batch { commands, force } => {
-            let (done, failures) = router.change_all(&commands, force, buffers, now_ns);
+            let (done, failures) = router.change_all(commands, *force, buffers, now_ns);
             let failures = failures.iter().map(|(index, error)| {
                 let is_busy = matches!(error, ChangeError::Busy { .. });
                 let is_refused = matches!(error, ChangeError::Refused(_));
@@ -193,10 +193,10 @@ mod tests {
     fn every_topic_has_an_answer_and_no_other_word_has() {
         let mut router = router();
         for topic in TOPICS {
-            let shown = answer(&mut router, Ask::Show(topic.to_owned()), &mut Heap, 0);
+            let shown = answer(&mut router, &Ask::Show(topic.to_owned()), &mut Heap, 0);
             assert!(shown.is_ok_and(|value| value.is_array() || value.is_object()), "{topic}");
         }
-        let refused = answer(&mut router, Ask::Show("port".to_owned()), &mut Heap, 0).unwrap_err();
+        let refused = answer(&mut router, &Ask::Show("port".to_owned()), &mut Heap, 0).unwrap_err();
         assert_eq!(refused.kind, AskErrorKind::BadInput);
         assert!(refused.message.contains("ports") && refused.message.contains("workers"), "{refused}");
     }
@@ -206,20 +206,20 @@ mod tests {
         let mut router = router();
         let ask = |router: &mut Router<HeapBuf>| {
             let address = Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 1);
-            answer(router, Ask::Lookup { address, vrf: "default".to_owned() }, &mut Heap, 0).unwrap()
+            answer(router, &Ask::Lookup { address, vrf: "default".to_owned() }, &mut Heap, 0).unwrap()
         };
         assert_eq!(ask(&mut router)["result"], "no-route");
         let change = Command::parse(&["route", "add", "blackhole", "3fff::/20"]).unwrap();
-        assert!(answer(&mut router, Ask::Change(change.clone()), &mut Heap, 0).is_ok());
+        assert!(answer(&mut router, &Ask::Change(change.clone()), &mut Heap, 0).is_ok());
         assert_eq!(ask(&mut router)["result"], "blackhole");
-        let again = answer(&mut router, Ask::Change(change), &mut Heap, 0).unwrap_err();
+        let again = answer(&mut router, &Ask::Change(change), &mut Heap, 0).unwrap_err();
         assert_eq!(again.kind, AskErrorKind::BadInput);
     }
 
     #[test]
     fn an_unknown_vrf_is_named_with_those_that_exist() {
         let ask = Ask::Lookup { address: Ipv6Addr::LOCALHOST, vrf: "red".to_owned() };
-        let refused = answer(&mut router(), ask, &mut Heap, 0).unwrap_err();
+        let refused = answer(&mut router(), &ask, &mut Heap, 0).unwrap_err();
         assert!(refused.message.contains("\"red\"") && refused.message.contains("\"default\""), "{refused}");
     }
 }

@@ -4,6 +4,7 @@ pub mod api;
 pub mod ask;
 pub mod command;
 pub mod config;
+pub mod effect;
 pub mod nd;
 pub mod program;
 pub mod replay;

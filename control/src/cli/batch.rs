@@ -11,6 +11,7 @@ use control::command::Command;
 use serde_json::Value;
 
 use super::Socket;
+use super::change::warn;
 use super::failure::{BAD_INPUT, FAILED, Failure};
 
 /// How long to wait when the daemon's workers are behind.
@@ -131,6 +132,7 @@ impl Batch<'_> {
             let commands = self.waiting.iter().map(|(_, command)| command.clone()).collect();
             let ask = Ask::Batch { commands, force: self.arguments.force };
             let answer = api::ask(&self.arguments.socket.path, &ask)?;
+            warn(&answer);
             let number = |value: &Value, key| value.get(key).and_then(Value::as_u64).unwrap_or(0) as usize;
             let is = |value: &Value, key| value.get(key).and_then(Value::as_bool).unwrap_or(false);
             let lines: Vec<usize> = self.waiting.iter().map(|(line, _)| *line).collect();

@@ -37,6 +37,8 @@ use vrf_table::VrfTable;
 pub const MAX_WAITING_CHANGES: usize = 65_536;
 /// Problems reported at most at one time: the first ones say it.
 const MAX_PROBLEMS: usize = 10;
+/// Entries noted at one time, at most, as not programmed: all changes of a batch.
+const MAX_UNPROGRAMMED: usize = crate::ask::MAX_BATCH;
 
 /// Why an entry cannot be programmed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,6 +72,23 @@ impl fmt::Display for ProgramError {
 
 impl std::error::Error for ProgramError {}
 
+/// An entry that could not be programmed when its turn came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unprogrammed {
+    /// The VRF.
+    pub vrf: VrfId,
+    /// The entry's prefix.
+    pub prefix: Prefix6,
+    /// Why not.
+    pub error: ProgramError,
+}
+
+impl fmt::Display for Unprogrammed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: not programmed: {}", self.prefix, self.error)
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Program {
@@ -85,7 +104,7 @@ pub struct Program {
     applied: u64,
     /// Number of the update with the policy of MEX, which entries of sites refer to.
     policy_sent_as: u64,
-    problems: Vec<String>,
+    unprogrammed: Vec<Unprogrammed>,
 }
 
 /// How an attempt to make an entry anew ended.
@@ -109,7 +128,7 @@ impl Program {
             replaced: Vec::new(),
             applied: 0,
             policy_sent_as: 0,
-            problems: Vec::new(),
+            unprogrammed: Vec::new(),
         }
     }
 
@@ -140,12 +159,18 @@ impl Program {
 
     /// What could not be programmed, told once.
     pub fn take_problems(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.problems)
+        let unprogrammed = std::mem::take(&mut self.unprogrammed);
+        unprogrammed.iter().take(MAX_PROBLEMS).map(Unprogrammed::to_string).collect()
     }
 
-    fn problem(&mut self, prefix: Prefix6, error: &ProgramError) {
-        if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(format!("{prefix}: not programmed: {error}"));
+    /// What [`Program::take_problems`] will tell, and what is too much for it.
+    pub fn unprogrammed(&self) -> &[Unprogrammed] {
+        &self.unprogrammed
+    }
+
+    fn problem(&mut self, vrf: VrfId, prefix: Prefix6, error: ProgramError) {
+        if self.unprogrammed.len() < MAX_UNPROGRAMMED {
+            self.unprogrammed.push(Unprogrammed { vrf, prefix, error });
         }
     }
 
@@ -187,7 +212,7 @@ impl Program {
 
     fn remake(&mut self, rib: &Rib, vrf: VrfId, prefix: Prefix6) {
         if let Err(error) = self.route_changed(rib, vrf, prefix) {
-            self.problem(prefix, &error);
+            self.problem(vrf, prefix, error);
         }
     }
 
@@ -206,7 +231,7 @@ impl Program {
             match self.attempt(rib, vrf, inner) {
                 Ok(Outcome::Wait(id)) => self.wait(vrf, inner, id),
                 Ok(Outcome::Same | Outcome::Published) => {}
-                Err(error) => self.problem(inner, &error),
+                Err(error) => self.problem(vrf, inner, error),
             }
         }
     }
@@ -320,7 +345,7 @@ impl Program {
                 match outcome {
                     Ok(Outcome::Published) => self.remake_covered(rib, vrf, prefix),
                     Ok(_) => {}
-                    Err(error) => self.problem(prefix, &error),
+                    Err(error) => self.problem(vrf, prefix, error),
                 }
             }
         }

@@ -41,7 +41,7 @@ impl Program {
                 self.remake(rib, vrf, prefix);
             }
         } else if let Err(error) = self.build(vrf, entries) {
-            self.problem(Prefix6::new(0, 0), &error);
+            self.problem(vrf, Prefix6::new(0, 0), error);
         }
     }
 
@@ -83,7 +83,7 @@ impl Program {
         for (prefix, leaf) in entries {
             match self.next_hops.acquire(&leaf, &mut self.adjacencies) {
                 Ok(id) => routes.push((prefix, id)),
-                Err(error) => self.problem(prefix, &error),
+                Err(error) => self.problem(vrf, prefix, error),
             }
         }
         let writer = match Writer6::build(routes.iter().copied()) {

@@ -28,6 +28,7 @@ use crate::program::leaf::RoutedSite;
 use crate::rib::Rib;
 
 pub use change::ChangeError;
+pub use program::Mark;
 
 /// Makes packet buffers: from a mempool for `run`, on the heap for `replay`.
 pub trait Buffers<B> {

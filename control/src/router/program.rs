@@ -17,6 +17,13 @@ use crate::program::policy;
 /// take on their way.
 const MAX_UPDATES_UNDER_WAY: u64 = 32;
 
+/// A point in the order of changes; see [`Router::is_in_effect`].
+#[derive(Debug, Default)]
+pub struct Mark(
+    /// The last update that belongs to what was changed before; `None` while more may follow from that.
+    Option<u64>,
+);
+
 impl<B> Router<B> {
     /// Programs what has changed and puts it on the rings; what does not fit stays for [`Router::push`].
     pub fn commit(&mut self) {
@@ -199,6 +206,15 @@ impl<B> Router<B> {
             is_done &= worker.updates.is_empty() && worker.injects.is_empty();
         }
         is_done && !self.are_tables_held
+    }
+
+    /// True when every worker forwards by all that was changed before `mark` was made. Ask behind [`Router::push`], with the
+    /// same mark again and again: changes that come later are not waited for once all before them is on its way.
+    pub fn is_in_effect(&self, mark: &mut Mark) -> bool {
+        if mark.0.is_none() && !self.are_tables_held && self.program.waiting() == 0 {
+            mark.0 = Some(self.sent);
+        }
+        mark.0.is_some_and(|last| last <= self.applied)
     }
 
     /// True when every worker has applied all updates and packets, and no change waits for that.

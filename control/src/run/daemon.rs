@@ -25,12 +25,16 @@ use super::worker::{self, Duty, Orders, WorkerThread};
 use super::{RunError, environment};
 use crate::ask::{self, Answer, Ask, AskError};
 use crate::config::{self, Config, Problem};
+use crate::effect::Unanswered;
 use crate::router::{Mode, Router};
 
 /// How often control looks at its rings when nothing else wakes it.
 const TURN_INTERVAL: Duration = Duration::from_millis(1);
 /// Packets that control takes from the workers before it looks at anything else.
 const PUNTS_PER_TURN: usize = 256;
+/// How long the first tables may take to be in effect; then packets are received all the same. Workers do nothing else until
+/// then.
+const START_LIMIT: Duration = Duration::from_secs(10);
 /// How long packets that are on their way may take to leave, at the end.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// Then devices get so long to send what they have.
@@ -55,6 +59,7 @@ pub struct Daemon {
     signals: Signals,
     clock: Clock,
     loads: Loads,
+    unanswered: Unanswered,
     config_path: PathBuf,
 }
 
@@ -117,8 +122,16 @@ pub async fn start(config: Config, config_path: PathBuf) -> Result<Daemon, RunEr
         }
     }
     // No packet is received before every worker has all tables: the first one is forwarded like all others.
+    let deadline = Instant::now() + START_LIMIT;
     while !router.push() || !router.is_settled() {
         check_alive(&workers).inspect_err(|_| orders.stop())?;
+        if Instant::now() >= deadline {
+            let limit = START_LIMIT.as_secs();
+            tracing::warn!(
+                "routes are not in effect on all workers after {limit} s; packets flow without them"
+            );
+            break;
+        }
         sleep(TURN_INTERVAL).await;
     }
     orders.run();
@@ -138,6 +151,7 @@ pub async fn start(config: Config, config_path: PathBuf) -> Result<Daemon, RunEr
         signals,
         clock,
         loads,
+        unanswered: Unanswered::default(),
         config_path,
     })
 }
@@ -220,9 +234,8 @@ impl Daemon {
                 Event::Reload => self.reload(),
                 Event::Link(port, is_up) => self.set_link(port, is_up),
                 Event::Asked((ask, reply)) => {
-                    let answer = self.answer(ask);
-                    // Who does not wait for the answer does not get it.
-                    let _ = reply.send(answer);
+                    let answer = self.answer(&ask);
+                    self.unanswered.add(&ask, answer, reply, &self.router, self.clock.now_ns());
                 }
                 Event::Turn => {}
             }
@@ -243,6 +256,7 @@ impl Daemon {
         let taken = self.router.take_punts(PUNTS_PER_TURN, &mut self.buffers, now_ns);
         self.router.tick(&mut self.buffers, now_ns);
         self.router.push();
+        self.unanswered.turn(&self.router, now_ns);
         self.loads.measure(&self.workers, self.clock, now_ns);
         self.report();
         taken >= PUNTS_PER_TURN
@@ -262,12 +276,12 @@ impl Daemon {
     }
 
     /// An answer, whatever happens: a defect in one command must not end the daemon.
-    fn answer(&mut self, ask: Ask) -> Answer {
-        let asked = match &ask {
+    fn answer(&mut self, ask: &Ask) -> Answer {
+        let asked = match ask {
             Ask::Batch { commands, .. } => format!("a batch of {} changes", commands.len()),
             ask => format!("{ask:?}"),
         };
-        let attempt = catch_unwind(AssertUnwindSafe(|| match &ask {
+        let attempt = catch_unwind(AssertUnwindSafe(|| match ask {
             Ask::Show(topic) if topic == ask::WORKERS => {
                 let idle = self.router.config().dpdk.idle;
                 Ok(self.loads.show(&self.workers, idle, self.clock))

@@ -72,7 +72,7 @@ impl Served {
                 loop {
                     tokio::select! {
                         Some((ask, reply)) = asked.recv(), if answers => {
-                            let _ = reply.send(crate::ask::answer(&mut router, ask, &mut Heap, 0));
+                            let _ = reply.send(crate::ask::answer(&mut router, &ask, &mut Heap, 0));
                         }
                         _ = stopped.recv() => break,
                     }
