@@ -105,6 +105,9 @@ impl<B> Router<B> {
                 link_local: port.link_local(),
                 addresses: port.addresses.iter().map(|(address, _)| *address).collect(),
                 egress_deny,
+                is_sr_domain: configured.is_some_and(|c| c.sr_domain),
+                hmac: dataplane::table::srv6::HmacRule::default(),
+                policy: None,
                 peers: self.peers_of(&port.name),
             }
         });
