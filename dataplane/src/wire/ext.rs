@@ -32,14 +32,14 @@ impl Default for WalkBounds {
 
 /// One position of a walk: a header of kind `next_header` begins at `offset`.
 #[derive(Clone, Copy, Debug)]
-struct Cursor {
-    next_header: u8,
-    offset: usize,
-    next_header_at: usize,
+pub(super) struct Cursor {
+    pub next_header: u8,
+    pub offset: usize,
+    pub next_header_at: usize,
 }
 
 impl Cursor {
-    fn first(packet: &[u8]) -> Option<Cursor> {
+    pub fn first(packet: &[u8]) -> Option<Cursor> {
         let header = ipv6::Header::of(packet)?;
         Some(Cursor {
             next_header: header.next_header(),
@@ -56,13 +56,19 @@ impl Cursor {
     }
 
     /// Past a header whose second octet counts 8-octet units after the first.
-    fn past_units(self, packet: &[u8]) -> Option<Cursor> {
+    pub fn past_units(self, packet: &[u8]) -> Option<Cursor> {
         let units = usize::from(*packet.get(self.offset + 1)?);
         self.past(packet, 8 + 8 * units)
     }
 
     fn place(self) -> Place {
         Place { offset: self.offset as u16, next_header_at: self.next_header_at as u16 }
+    }
+
+    /// The same, or `None` beyond what a [`Place`] can tell.
+    pub fn checked_place(self) -> Option<Place> {
+        let offset = u16::try_from(self.offset).ok()?;
+        Some(Place { offset, next_header_at: self.next_header_at as u16 })
     }
 }
 

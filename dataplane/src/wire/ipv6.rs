@@ -154,10 +154,14 @@ impl Repr {
 pub mod protocol {
     /// Hop-by-Hop Options (RFC 8200, 4.3).
     pub const HOP_BY_HOP: u8 = 0;
+    /// An IPv4 packet inside (RFC 2003).
+    pub const IPV4: u8 = 4;
     /// TCP.
     pub const TCP: u8 = 6;
     /// UDP.
     pub const UDP: u8 = 17;
+    /// An IPv6 packet inside (RFC 2473).
+    pub const IPV6: u8 = 41;
     /// Routing header (RFC 8200, 4.4).
     pub const ROUTING: u8 = 43;
     /// Fragment header (RFC 8200, 4.5).
@@ -174,6 +178,8 @@ pub mod protocol {
     pub const DESTINATION_OPTIONS: u8 = 60;
     /// SCTP.
     pub const SCTP: u8 = 132;
+    /// An Ethernet frame inside (RFC 8986, 10.1).
+    pub const ETHERNET: u8 = 143;
 }
 
 /// ff00::/8 (RFC 4291, 2.7).

@@ -10,6 +10,8 @@ pub mod checksum;
 pub mod ethernet;
 pub mod ext;
 pub mod icmpv6;
+pub mod ipv4;
 pub mod ipv6;
 pub mod ndp;
 pub mod quote;
+pub mod srh;
