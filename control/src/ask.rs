@@ -2,7 +2,7 @@
 //! [`Router`] and everything that talks to people. No socket, no HTTP.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 
 use dataplane::buffer::PacketBuf;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ pub enum Ask {
     /// What a destination gets.
     Lookup {
         /// The destination.
-        address: Ipv6Addr,
+        address: IpAddr,
         /// The VRF to look it up in.
         vrf: String,
     },
@@ -205,7 +205,7 @@ mod tests {
     fn a_change_is_seen_by_the_next_question() {
         let mut router = router();
         let ask = |router: &mut Router<HeapBuf>| {
-            let address = Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 1);
+            let address = IpAddr::from([0x3fff, 0, 0, 0, 0, 0, 0, 1]);
             answer(router, &Ask::Lookup { address, vrf: "default".to_owned() }, &mut Heap, 0).unwrap()
         };
         assert_eq!(ask(&mut router)["result"], "no-route");
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn an_unknown_vrf_is_named_with_those_that_exist() {
-        let ask = Ask::Lookup { address: Ipv6Addr::LOCALHOST, vrf: "red".to_owned() };
+        let ask = Ask::Lookup { address: IpAddr::from([0u16, 0, 0, 0, 0, 0, 0, 1]), vrf: "red".to_owned() };
         let refused = answer(&mut router(), &ask, &mut Heap, 0).unwrap_err();
         assert!(refused.message.contains("\"red\"") && refused.message.contains("\"default\""), "{refused}");
     }

@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 
 use crate::ask::{Answer, Ask, AskError};
 use crate::command::{Command, RouteSpec};
-use crate::config::Prefix;
+use crate::family;
 use crate::program::Unprogrammed;
-use crate::rib::{self, Rib};
+use crate::rib::Rib;
 use crate::router::{Mark, Router};
 
 /// How long a change may take to come into effect; then its answer is given with a warning. Workers that poll need a burst or
@@ -143,11 +143,9 @@ fn made(answer: &Value, commands: usize) -> usize {
 /// The entry that a command changes.
 fn entry(command: &Command, rib: &Rib) -> Option<(VrfId, Prefix6)> {
     match command {
-        Command::RouteAdd(RouteSpec { prefix: Prefix::V6(prefix), vrf, .. })
-        | Command::RouteReplace(RouteSpec { prefix: Prefix::V6(prefix), vrf, .. })
-        | Command::RouteDel { prefix: Prefix::V6(prefix), vrf, .. } => {
-            Some((rib.find_vrf(vrf)?, rib::prefix6(*prefix)))
-        }
+        Command::RouteAdd(RouteSpec { prefix, vrf, .. })
+        | Command::RouteReplace(RouteSpec { prefix, vrf, .. })
+        | Command::RouteDel { prefix, vrf, .. } => Some((rib.find_vrf(vrf)?, family::prefix(*prefix))),
         _ => None,
     }
 }

@@ -5,6 +5,7 @@ pub mod ask;
 pub mod command;
 pub mod config;
 pub mod effect;
+pub mod family;
 pub mod nd;
 pub mod program;
 pub mod replay;

@@ -1,13 +1,13 @@
 //! The routes as they were asked for: by VRF and prefix, before anything is compiled.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use dataplane::fib::Prefix6;
 use dataplane::id::{MAX_VRFS, PortId, VrfId};
 use hashbrown::HashMap;
 
-use crate::config::{self, DEFAULT_VRF, Prefix, RouteAction, RouteConfig};
+use crate::config::{DEFAULT_VRF, RouteAction, RouteConfig};
+use crate::family;
 
 /// Routes of one node, at most: what fits the memory that a router of this kind has.
 pub const MAX_ROUTES: usize = crate::config::limits::MAX_ROUTES;
@@ -36,7 +36,7 @@ pub enum Action {
     Unreachable,
 }
 
-/// All routes, and the VRFs that they name.
+/// All routes of both families ([`crate::family`]), and the VRFs that they name.
 ///
 /// Exact match only: which route covers another is a question to the tables as programmed, which are in order
 /// ([`dataplane::fib::Writer6::cover`]).
@@ -49,11 +49,6 @@ pub struct Rib {
     mex_routes: usize,
     /// Neighbors that are next hops of routes, and of how many.
     next_hops: BTreeMap<(PortId, u128), usize>,
-}
-
-/// The dataplane's prefix of a configured IPv6 one.
-pub fn prefix6(prefix: config::Prefix6) -> Prefix6 {
-    Prefix6::new(prefix.address(), prefix.length())
 }
 
 impl Rib {
@@ -104,7 +99,7 @@ impl Rib {
     /// The longest route that covers an address; a withdrawn one counts.
     pub fn longest_match(&self, vrf: VrfId, address: u128) -> Option<(Prefix6, &Action)> {
         let table = self.tables.get(vrf.index())?;
-        let prefixes = (0..=128).rev().map(|len| Prefix6::new(address, len));
+        let prefixes = (family::min_len(address)..=128).rev().map(|len| Prefix6::new(address, len));
         prefixes.into_iter().find_map(|prefix| table.get(&prefix).map(|action| (prefix, action)))
     }
 
@@ -154,10 +149,11 @@ impl Rib {
     /// There are [`MAX_ROUTES`] already.
     pub fn insert(&mut self, vrf: VrfId, prefix: Prefix6, action: Action) -> Result<Option<Action>, String> {
         if self.len >= MAX_ROUTES && self.route(vrf, prefix).is_none() {
+            let prefix = family::text(prefix);
             return Err(format!("{prefix}: there are {MAX_ROUTES} routes already, more are not possible"));
         }
         if self.tables.len() <= vrf.index() {
-            return Err(format!("{prefix}: there is no VRF {}", vrf.0));
+            return Err(format!("{}: there is no VRF {}", family::text(prefix), vrf.0));
         }
         self.count(&action, true);
         let replaced = self.tables.get_mut(vrf.index()).and_then(|table| table.insert(prefix, action));
@@ -216,15 +212,15 @@ impl Rib {
     }
 }
 
-/// A configured route with its ports as numbers; `None` for IPv4, which this version does not forward.
+/// A configured route with its ports as numbers.
 ///
 /// # Errors
 /// A port that does not exist, or several next hops of which one has no address.
 pub fn resolve(
     route: &RouteConfig,
     port_id: impl Fn(&str) -> Option<PortId>,
-) -> Result<Option<(Prefix6, Action)>, String> {
-    let Prefix::V6(prefix) = route.prefix else { return Ok(None) };
+) -> Result<(Prefix6, Action), String> {
+    let prefix = route.prefix;
     let action = match &route.action {
         RouteAction::Mex => Action::Mex,
         RouteAction::Blackhole => Action::Blackhole,
@@ -233,18 +229,14 @@ pub fn resolve(
             let mut vias = Vec::with_capacity(hops.len());
             for hop in hops {
                 let port = port_id(&hop.port).ok_or_else(|| format!("there is no port \"{}\"", hop.port))?;
-                let address = match hop.address {
-                    Some(IpAddr::V6(address)) => Some(address.to_bits()),
-                    Some(IpAddr::V4(_)) => return Ok(None),
-                    None if hops.len() > 1 => {
-                        return Err(format!("{prefix}: of several next hops each needs an address"));
-                    }
-                    None => None,
-                };
+                if hop.address.is_none() && hops.len() > 1 {
+                    return Err(format!("{prefix}: of several next hops each needs an address"));
+                }
+                let address = hop.address.map(family::bits);
                 vias.push(Via { port, address, weight: hop.weight });
             }
             Action::Via(vias)
         }
     };
-    Ok(Some((prefix6(prefix), action)))
+    Ok((family::prefix(prefix), action))
 }

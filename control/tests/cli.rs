@@ -131,7 +131,7 @@ fn what_the_command_line_cannot_mean_is_one_line_and_2() {
         (&["show", "drops", "--stats"], "--stats"),
         (&["show", "drops", "--vrf", "red"], "--vrf"),
         (&["batch", "nowhere"], "nowhere"),
-        (&["lookup", "192.0.2.1"], "192.0.2.1"),
+        (&["lookup", "::ffff:192.0.2.1"], "192.0.2.1"),
         (&["route"], "add"),
         (&["route", "add", "2001:db8::/32", "via", "nonsense"], "nonsense"),
         (&["port", "set", "a", "sideways"], "sideways"),

@@ -1,7 +1,5 @@
 //! What is served at which path.
 
-use std::net::Ipv6Addr;
-
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -18,6 +16,7 @@ use super::{ANSWER_LIMIT, MAX_BATCH_BYTES, MAX_BODY_BYTES, Request, metrics};
 use crate::ask::{Ask, AskError, AskErrorKind};
 use crate::command::Command;
 use crate::config::DEFAULT_VRF;
+use crate::config::address::parse_destination;
 
 /// Every path, as the `OpenAPI` document writes it.
 #[cfg(test)]
@@ -155,9 +154,7 @@ async fn lookup(
 ) -> Result<Response, Refusal> {
     let bad = |why: String| Refusal::new(StatusCode::BAD_REQUEST, why);
     let Query(LookupQuery { address, vrf }) = query.map_err(|error| bad(error.body_text()))?;
-    let address: Ipv6Addr = address
-        .parse()
-        .map_err(|_| bad(format!("{address:?} is not an IPv6 address; one is needed, as in 2001:db8::1")))?;
+    let address = parse_destination(&address).map_err(bad)?;
     Ok(axum::Json(put(&requests, Ask::Lookup { address, vrf }).await?).into_response())
 }
 

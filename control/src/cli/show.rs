@@ -1,12 +1,13 @@
 //! `mexfwd show` and `mexfwd lookup`: what the daemon answers, as JSON or for people.
 
 use std::fmt::Write;
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 
 use clap::ValueEnum;
 use control::api;
 use control::ask::Ask;
 use control::config::DEFAULT_VRF;
+use control::config::address::parse_destination;
 use dataplane::drop::Drop;
 use serde_json::{Map, Value};
 
@@ -65,7 +66,8 @@ pub struct LookupArguments {
     #[command(flatten)]
     socket: Socket,
     /// The destination
-    address: Ipv6Addr,
+    #[arg(value_parser = parse_destination)]
+    address: IpAddr,
     /// The VRF to look it up in
     #[arg(long, default_value = DEFAULT_VRF)]
     vrf: String,

@@ -1,6 +1,6 @@
 //! From words to a command.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use super::{ActionSpec, Command, NeighborSpec, NextHopSpec, RouteSpec};
@@ -90,6 +90,22 @@ impl<'w> Words<'w> {
         parse_unicast(word).or_else(|message| self.wrong(message))
     }
 
+    /// The address of a next hop, of either family, which may be named before it as in iproute2.
+    fn next_hop_address(&mut self) -> Parsed<IpAddr> {
+        let family = self.peek().filter(|word| ["inet", "inet6"].contains(word));
+        self.next += usize::from(family.is_some());
+        let address = self.address()?;
+        match family {
+            Some("inet") if address.is_ipv6() => {
+                self.wrong(format!("{address} is an IPv6 address; inet is IPv4"))
+            }
+            Some("inet6") if address.is_ipv4() => {
+                self.wrong(format!("{address} is an IPv4 address; inet6 is IPv6"))
+            }
+            _ => Ok(address),
+        }
+    }
+
     fn name(&mut self, what: &str) -> Parsed<String> {
         match self.take(&format!("the name of a {what}"))? {
             "" => self.wrong(format!("the {what} name is empty; a name is needed")),
@@ -100,7 +116,7 @@ impl<'w> Words<'w> {
     /// A prefix; `default`, or an address that stands for itself, as in iproute2.
     fn prefix(&mut self) -> Parsed<Prefix> {
         let word = self.take("a prefix")?;
-        if word == "default" {
+        if word == DEFAULT {
             return Ok(Prefix6::ALL.into());
         }
         match word.parse() {
@@ -135,6 +151,9 @@ enum Verb {
 
 const VERBS: [(&str, Verb); 4] =
     [("add", Verb::Add), ("replace", Verb::Replace), ("del", Verb::Del), ("delete", Verb::Del)];
+
+/// All destinations of a family.
+const DEFAULT: &str = "default";
 
 /// What a command can be about.
 pub(super) const OBJECTS: [&str; 4] = ["route", "neighbor", "port", "mex"];
@@ -173,16 +192,17 @@ fn route(words: &mut Words<'_>) -> Parsed<Command> {
         words.next += 1;
         rest.special = Some(action);
     }
-    let prefix = words.prefix()?;
-    if !prefix.is_ipv6() {
-        return words.wrong(format!("{prefix}: IPv4 is not forwarded by this version"));
-    }
+    let is_default = words.peek() == Some(DEFAULT);
+    let mut prefix = words.prefix()?;
     while let Some(word) = words.peek() {
         words.next += 1;
         rest.take(words, word)?;
     }
     let vrf = rest.vrf.take().unwrap_or_else(|| DEFAULT_VRF.to_owned());
     let action = rest.action(words)?;
+    if is_default && action.as_ref().is_some_and(is_ipv4) {
+        prefix = Prefix4::ALL.into();
+    }
     match (verb, action) {
         (Verb::Del, action) => Ok(Command::RouteDel { prefix, vrf, action }),
         (_, None) => {
@@ -192,6 +212,12 @@ fn route(words: &mut Words<'_>) -> Parsed<Command> {
         (Verb::Add, Some(action)) => Ok(Command::RouteAdd(RouteSpec { prefix, vrf, action })),
         (Verb::Replace, Some(action)) => Ok(Command::RouteReplace(RouteSpec { prefix, vrf, action })),
     }
+}
+
+/// True when a route leads to IPv4 neighbors.
+fn is_ipv4(action: &ActionSpec) -> bool {
+    let ActionSpec::Via(hops) = action else { return false };
+    hops.iter().any(|hop| hop.address.is_some_and(|address| address.is_ipv4()))
 }
 
 /// What follows the prefix of a route, in any order.
@@ -207,7 +233,7 @@ struct RouteWords {
 
 #[derive(Default)]
 struct HopWords {
-    address: Option<Ipv6Addr>,
+    address: Option<IpAddr>,
     port: Option<String>,
     weight: Option<u8>,
 }
@@ -223,7 +249,7 @@ impl HopWords {
                 .fault(before, "a next hop needs an address, a port or both; add via ADDRESS dev PORT");
         }
         let Self { address, port, weight } = self;
-        Ok(NextHopSpec { address: address.map(IpAddr::V6), port, weight: weight.unwrap_or(1) })
+        Ok(NextHopSpec { address, port, weight: weight.unwrap_or(1) })
     }
 }
 
@@ -242,12 +268,7 @@ impl RouteWords {
             return words.wrong(format!("\"{word}\" is given twice; {hint}"));
         }
         match word {
-            "via" => match words.address()? {
-                IpAddr::V6(address) => self.current.address = Some(address),
-                IpAddr::V4(address) => {
-                    return words.wrong(format!("{address} is an IPv4 address; an IPv6 address is needed"));
-                }
-            },
+            "via" => self.current.address = Some(words.next_hop_address()?),
             "dev" => self.current.port = Some(words.name("port")?),
             "weight" => self.current.weight = Some(words.integer("weight", &WEIGHT)?),
             "vrf" => self.vrf = Some(words.name("VRF")?),
@@ -298,9 +319,6 @@ impl RouteWords {
 fn neighbor(words: &mut Words<'_>) -> Parsed<Command> {
     let verb = words.one_of(&VERBS)?;
     let address = words.address()?;
-    if address.is_ipv4() {
-        return words.wrong(format!("{address}: IPv4 is not forwarded by this version"));
-    }
     let (mut mac, mut port) = (None, None);
     while let Some(word) = words.peek() {
         words.next += 1;

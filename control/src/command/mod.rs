@@ -16,7 +16,7 @@
 //! mex set max-prefixes N
 //! ```
 //!
-//! `default` is `::/0`, an address without a length is itself alone, `neigh` is `neighbor`,
+//! `default` is `::/0`, or `0.0.0.0/0` when the next hops are IPv4; an address without a length is itself alone, `neigh` is `neighbor`,
 //! `delete` is `del`, and the words after PREFIX may be in any order. A command says nothing about
 //! what exists: that `add` fails on a route that is there is for the table to say.
 
@@ -28,8 +28,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::address::{mac_problem, mac_text, unicast_problem};
 use crate::config::limits::{MAX_GROUP_MEMBERS, MTU};
 use crate::config::{
-    DEFAULT_VRF, NextHop, NextHopError, PortConfig, Prefix, RouteAction, RouteConfig, resolve_next_hop,
-    route_problem,
+    DEFAULT_VRF, NextHop, NextHopError, PortConfig, Prefix, RouteAction, RouteConfig, family_problem,
+    resolve_next_hop, route_problem,
 };
 
 mod grammar;
@@ -192,12 +192,10 @@ impl Command {
     pub fn check(&self) -> Result<(), String> {
         match self {
             Self::RouteAdd(route) | Self::RouteReplace(route) => {
-                check_prefix(route.prefix)?;
                 check_name("VRF", &route.vrf)?;
                 route.action.check(route.prefix)
             }
             Self::RouteDel { prefix, vrf, action } => {
-                check_prefix(*prefix)?;
                 check_name("VRF", vrf)?;
                 action.as_ref().map_or(Ok(()), |action| action.check(*prefix))
             }
@@ -222,10 +220,6 @@ impl Command {
     }
 }
 
-fn check_prefix(prefix: Prefix) -> Result<(), String> {
-    if prefix.is_ipv6() { Ok(()) } else { Err(format!("{prefix}: IPv4 is not forwarded by this version")) }
-}
-
 fn check_name(what: &str, name: &str) -> Result<(), String> {
     match name {
         "" => Err(format!("the {what} name is empty; a name is needed")),
@@ -235,8 +229,7 @@ fn check_name(what: &str, name: &str) -> Result<(), String> {
 
 fn check_neighbor(address: IpAddr, port: &str) -> Result<(), String> {
     check_name("port", port)?;
-    check_unicast(address)?;
-    if address.is_ipv6() { Ok(()) } else { Err(format!("{address}: IPv4 is not forwarded by this version")) }
+    check_unicast(address)
 }
 
 fn check_unicast(address: IpAddr) -> Result<(), String> {
@@ -273,10 +266,8 @@ impl NextHopSpec {
     fn check(&self, prefix: Prefix) -> Result<(), String> {
         if let Some(address) = self.address {
             check_unicast(address)?;
-            if address.is_ipv6() != prefix.is_ipv6() {
-                return Err(format!(
-                    "{address} cannot be the next hop of {prefix}; an IPv6 address is needed"
-                ));
+            if let Some(problem) = family_problem(prefix, address) {
+                return Err(problem);
             }
             if self.port.is_none() && crate::config::address::is_link_local(address) {
                 return Err(NextHopError::LinkLocal(address).to_string());

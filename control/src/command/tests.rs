@@ -127,7 +127,10 @@ fn what_is_wrong_and_what_would_be_right() {
         "route add 2001:db8::1/32 dev a",
         "2001:db8::1/32 has bits set beyond its length; write 2001:db8::/32",
     );
-    refused("route add 10.0.0.0/8 dev a", "10.0.0.0/8: IPv4 is not forwarded by this version");
+    refused(
+        "route add ::ffff:192.0.2.0/120 dev a",
+        "::ffff:192.0.2.0/120 is IPv4-mapped (RFC 4291, 2.5.5.2); write 192.0.2.0/24",
+    );
     refused(
         "route add 2001:db8::/32",
         "the route leads nowhere; add via ADDRESS dev PORT, dev PORT, blackhole, unreachable or mex",
@@ -137,7 +140,16 @@ fn what_is_wrong_and_what_would_be_right() {
         "route add ::/0 via ff02::1 dev a",
         "ff02::1 is a multicast address; a unicast address is needed",
     );
-    refused("route add ::/0 via 192.0.2.1 dev a", "192.0.2.1 is an IPv4 address; an IPv6 address is needed");
+    refused(
+        "route add ::/0 via 192.0.2.1 dev a",
+        "192.0.2.1 cannot be the next hop of ::/0; an IPv6 address is needed",
+    );
+    refused("route add 10.0.0.0/8 via inet6 192.0.2.1 dev a", "192.0.2.1 is an IPv4 address; inet6 is IPv6");
+    refused("route add 10.0.0.0/8 via inet fe80::1 dev a", "fe80::1 is an IPv6 address; inet is IPv4");
+    refused(
+        "neigh add ::ffff:192.0.2.1 lladdr 2:0:0:0:0:1 dev a",
+        "::ffff:192.0.2.1 is an IPv4-mapped address; a unicast address is needed",
+    );
     refused(
         "route add ::/0 via fe80::1",
         "fe80::1 is link-local and could be on any link; name the port too",
@@ -168,10 +180,6 @@ fn what_is_wrong_and_what_would_be_right() {
     refused("route add mex ::/0 blackhole", "\"blackhole\" is one action too many; a route has one");
     refused("neigh add 2001:db8::2 dev a", "the neighbor has no MAC address; add lladdr MAC");
     refused("neigh add 2001:db8::2 lladdr 2:0:0:0:0:1", "the neighbor has no port; add dev PORT");
-    refused(
-        "neigh add 192.0.2.1 lladdr 2:0:0:0:0:1 dev a",
-        "192.0.2.1: IPv4 is not forwarded by this version",
-    );
     refused(
         "neigh add 2001:db8::2 lladdr ff:ff:ff:ff:ff:ff dev a",
         "\"ff:ff:ff:ff:ff:ff\" is a multicast MAC address; the first octet must be even",
@@ -357,6 +365,19 @@ fn word() -> impl Strategy<Value = String> {
     prop_oneof![20 => fixed.prop_map(str::to_owned), 1 => any::<String>()]
 }
 
+#[test]
+fn ipv4_as_in_iproute2() {
+    let same = |one: &str, other: &str| {
+        let (one, other) = (parse(one), parse(other));
+        assert!(one.is_ok() && one == other, "{one:?} {other:?}");
+    };
+    same("route add default via 192.0.2.1 dev a", "route add 0.0.0.0/0 via inet 192.0.2.1 dev a");
+    same("route del default via 192.0.2.1", "route del 0.0.0.0/0 via 192.0.2.1");
+    same("route del default", "route del ::/0");
+    same("route add 198.51.100.7 via inet6 fe80::1 dev a", "route add 198.51.100.7/32 via fe80::1 dev a");
+    assert!(parse("neigh add 192.0.2.1 lladdr 2:0:0:0:0:1 dev a").is_ok());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -371,10 +392,14 @@ proptest! {
     /// A route from random parts: what is read is what was written, in words and in JSON.
     #[test]
     fn words_and_json_carry_everything(
-        bits in any::<u128>(), length in 0..=128u8, vrf in "[a-z]{1,5}",
+        bits in any::<u128>(), length in 0..=128u8, is_ipv4 in any::<bool>(), vrf in "[a-z]{1,5}",
         hops in prop::collection::btree_map(1..u64::MAX, ("[a-z]{1,5}", 1..=255u8), 0..5), kind in 0..3,
     ) {
-        let prefix = config::Prefix6::covering(bits.into(), length).unwrap().into();
+        let prefix = if is_ipv4 {
+            config::Prefix4::covering((bits as u32).into(), length / 4).unwrap().into()
+        } else {
+            config::Prefix6::covering(bits.into(), length).unwrap().into()
+        };
         let hops: Vec<NextHopSpec> = hops.into_iter().map(|(low, (port, weight))| NextHopSpec {
             address: Some(std::net::Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(low)).into()),
             port: Some(port),

@@ -37,6 +37,20 @@ pub fn parse_unicast(text: &str) -> Result<IpAddr, String> {
     }
 }
 
+/// A destination to look up.
+///
+/// # Errors
+/// Not an address, or IPv4 in the clothes of IPv6; the text says what would be right.
+pub fn parse_destination(text: &str) -> Result<IpAddr, String> {
+    let address: IpAddr = text.parse().map_err(|_| not_an_address(text))?;
+    match address {
+        IpAddr::V6(v6) if let Some(meant) = v6.to_ipv4_mapped() => {
+            Err(format!("{v6} is IPv4-mapped (RFC 4291, 2.5.5.2); write {meant}"))
+        }
+        _ => Ok(address),
+    }
+}
+
 fn not_an_address(text: &str) -> String {
     match (text.split_once('/'), text.split_once('%')) {
         (Some((address, _)), _) if address.parse::<IpAddr>().is_ok() => {

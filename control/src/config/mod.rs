@@ -33,7 +33,7 @@ pub use model::{
     Config, DEFAULT_VRF, Dpdk, Hugepages, Icmp, Idle, Mex, NeighborConfig, NextHop, Peer, Permit, PortConfig,
     RouteAction, RouteConfig, Site,
 };
-pub use next_hop::{NextHopError, resolve_next_hop, route_problem, unknown_port};
+pub use next_hop::{NextHopError, family_problem, resolve_next_hop, route_problem, unknown_port};
 pub use prefix::{Prefix, Prefix4, Prefix6};
 pub use report::{Problem, Warning};
 pub(crate) use report::{Report, alternatives, quoted};

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::address::is_link_local;
 use super::model::{PortConfig, RouteAction};
-use super::prefix::{Prefix, Prefix6};
+use super::prefix::Prefix;
 use super::suggest;
 
 /// Why a next hop cannot be used. Displays what would be right.
@@ -143,21 +143,32 @@ pub fn plausible_on(port: &PortConfig, address: IpAddr) -> bool {
     subnets.peek().is_none() || subnets.any(|subnet| subnet.contains(address))
 }
 
+/// Why packets to this prefix cannot go by a neighbor of this address; `None` if they can. An IPv4 route may have an IPv6
+/// next hop (RFC 8950); an IPv6 route needs one.
+pub fn family_problem(prefix: Prefix, address: IpAddr) -> Option<String> {
+    (prefix.is_ipv6() && address.is_ipv4())
+        .then(|| format!("{address} cannot be the next hop of {prefix}; an IPv6 address is needed"))
+}
+
 /// Why packets to this prefix cannot be routed so, and what would be right; `None` if they can.
 ///
 /// Multicast and link-local destinations never reach the table of routes.
 pub fn route_problem(prefix: Prefix, action: &RouteAction) -> Option<String> {
-    if matches!(action, RouteAction::Blackhole | RouteAction::Unreachable) {
-        return None;
+    match (action, prefix) {
+        (RouteAction::Blackhole | RouteAction::Unreachable, _) => return None,
+        (RouteAction::Mex, Prefix::V4(_)) => {
+            return Some(format!("{prefix} is IPv4, which has no alternative prefixes; mex is for IPv6"));
+        }
+        _ => {}
     }
-    let Prefix::V6(prefix) = prefix else { return None };
-    let inside = |block: u128, length| {
-        Prefix6::covering(block.into(), length).is_some_and(|block| block.covers(&prefix))
-    };
-    let kind = if inside(0xff << 120, 8) {
+    let network = prefix.network();
+    let least = |length6, length4| prefix.length() >= if prefix.is_ipv6() { length6 } else { length4 };
+    let kind = if network.is_multicast() && least(8, 4) {
         "multicast"
-    } else if inside(0xfe80 << 112, 10) {
+    } else if is_link_local(network) && least(10, 16) {
         "link-local"
+    } else if network.is_loopback() && least(128, 8) {
+        "loopback"
     } else {
         return None;
     };

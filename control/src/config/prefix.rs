@@ -29,6 +29,13 @@ pub enum PrefixError {
         /// The prefix that covers it.
         prefix: Prefix,
     },
+    /// IPv4 in the clothes of IPv6: `::ffff:192.0.2.0/120`.
+    Mapped {
+        /// The prefix as written.
+        written: Prefix6,
+        /// The prefix that is meant.
+        meant: Prefix4,
+    },
 }
 
 impl fmt::Display for PrefixError {
@@ -47,6 +54,9 @@ impl fmt::Display for PrefixError {
             Self::HostBits { address, prefix } => {
                 let length = prefix.length();
                 write!(f, "{address}/{length} has bits set beyond its length; write {prefix}")
+            }
+            Self::Mapped { written, meant } => {
+                write!(f, "{written} is IPv4-mapped (RFC 4291, 2.5.5.2); write {meant}")
             }
         }
     }
@@ -108,11 +118,20 @@ impl Prefix6 {
         self.length <= other.length && self.contains(other.network())
     }
 
+    /// The IPv4 prefix that is meant by one inside `::ffff:0:0/96`.
+    pub fn mapped(&self) -> Option<Prefix4> {
+        let mapped = self.network().to_ipv4_mapped().filter(|_| self.length >= MAPPED_LENGTH)?;
+        Prefix4::covering(mapped, self.length - MAPPED_LENGTH)
+    }
+
     /// Whether the two share an address.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.covers(other) || other.covers(self)
     }
 }
+
+/// Bits in front of the IPv4 address in an IPv4-mapped one.
+const MAPPED_LENGTH: u8 = 96;
 
 fn mask6(length: u8) -> u128 {
     u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0)
@@ -126,6 +145,9 @@ pub struct Prefix4 {
 }
 
 impl Prefix4 {
+    /// Every address: `0.0.0.0/0`.
+    pub const ALL: Self = Self { address: 0, length: 0 };
+
     /// The prefix of exactly this address and length.
     ///
     /// # Errors
@@ -261,7 +283,13 @@ impl FromStr for Prefix {
 
     fn from_str(text: &str) -> Result<Self, PrefixError> {
         match split(text)? {
-            (IpAddr::V6(address), length) => Prefix6::new(address, length).map(Self::V6),
+            (IpAddr::V6(address), length) => {
+                let prefix = Prefix6::new(address, length)?;
+                match prefix.mapped() {
+                    Some(meant) => Err(PrefixError::Mapped { written: prefix, meant }),
+                    None => Ok(Self::V6(prefix)),
+                }
+            }
             (IpAddr::V4(address), length) => Prefix4::new(address, length).map(Self::V4),
         }
     }

@@ -246,9 +246,9 @@ fn changes_that_come_later_are_not_waited_for() {
 
 /// What fails only when its turn has come.
 fn failure(prefix: &str, vrf: u16) -> Unprogrammed {
-    let Prefix::V6(prefix) = prefix.parse().unwrap() else { panic!("{prefix}") };
+    let prefix = family::prefix(prefix.parse().unwrap());
     let error = ProgramError::Fib(FibError::OutOfLines { max: 20, retired: 0 });
-    Unprogrammed { vrf: VrfId(vrf), prefix: rib::prefix6(prefix), error }
+    Unprogrammed { vrf: VrfId(vrf), prefix, error }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use dataplane::wire::ipv6;
 
 use super::AdjacencyTable;
 use super::leaf::{Leaf, Surroundings, Target};
+use crate::family;
 use crate::rib::Rib;
 
 type Targets = Vec<(Prefix6, Target)>;
@@ -62,7 +63,11 @@ fn neighbor_targets(
 /// What the longest prefix of at most `max_len` bits that covers `address` leads to; `targets` are in order.
 fn longest_match(targets: &Targets, address: u128, max_len: u8) -> Option<&Target> {
     let exact = |len| targets.binary_search_by_key(&Prefix6::new(address, len), |(prefix, _)| *prefix).ok();
-    (0..=max_len).rev().find_map(exact).and_then(|found| targets.get(found)).map(|(_, target)| target)
+    (family::min_len(address)..=max_len)
+        .rev()
+        .find_map(exact)
+        .and_then(|found| targets.get(found))
+        .map(|(_, target)| target)
 }
 
 /// Merges `more` into `targets`; of equal prefixes that of `more` wins.

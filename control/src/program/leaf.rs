@@ -10,6 +10,7 @@ use dataplane::id::{PortId, VrfId};
 use dataplane::wire::ipv6;
 
 use super::AdjacencyTable;
+use crate::family;
 use crate::rib::{Action, Via};
 
 /// What an entry leads to.
@@ -63,7 +64,7 @@ pub struct RoutedPort {
     pub vrf: VrfId,
     /// Administratively up, with a link.
     pub is_up: bool,
-    /// IPv6 addresses and prefix lengths.
+    /// Addresses and prefix lengths, of both families.
     pub addresses: Vec<(u128, u8)>,
 }
 
@@ -212,10 +213,14 @@ impl Surroundings {
         }
         for (_, vrf, address, len) in addresses() {
             own.insert((vrf, Prefix6::new(address, 128)), Target::Local);
-            // The subnet-router anycast address (RFC 4291, 2.6.1); a /127 has none (RFC 6164).
+            // The subnet-router anycast address (RFC 4291, 2.6.1); a /127 has none (RFC 6164). In IPv4 the address of the
+            // subnet and its broadcast address, which are not forwarded to the link (RFC 2644); a /31 has none (RFC 3021).
             if len < 127 {
-                let anycast = Prefix6::new(Prefix6::new(address, len).address(), 128);
-                own.insert((vrf, anycast), Target::Local);
+                let subnet = Prefix6::new(address, len);
+                own.insert((vrf, Prefix6::new(subnet.address(), 128)), Target::Local);
+                if family::is_ipv4(address) {
+                    own.insert((vrf, Prefix6::new(subnet.last_address(), 128)), Target::Local);
+                }
             }
         }
         own

@@ -19,18 +19,20 @@ mod vrf_table;
 use std::fmt;
 use std::sync::Arc;
 
-use dataplane::fib::{Fib6, FibError, FibStats, Prefix6, Writer6};
+use dataplane::fib::{FibError, FibStats, Prefix6, Writer6};
 use dataplane::id::{NextHopId, PortId, VrfId};
 use dataplane::table::{Liveness, NextHops};
+use dataplane::update::Update;
 use dataplane::wire::ipv6;
 
 pub use adjacencies::AdjacencyTable;
 pub use next_hops::NextHopTable;
+pub use vrf_table::VrfTable;
 
+use crate::family;
 use crate::rib::Rib;
 use adjacencies::Neighbor;
 use leaf::{Leaf, Surroundings, Target};
-use vrf_table::VrfTable;
 
 /// Changes that may wait for the workers, over all VRFs; then no more are taken. Workers that poll know new next hops within
 /// a burst or two, so that this many never wait unless one is stuck.
@@ -85,7 +87,7 @@ pub struct Unprogrammed {
 
 impl fmt::Display for Unprogrammed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: not programmed: {}", self.prefix, self.error)
+        write!(f, "{}: not programmed: {}", family::text(self.prefix), self.error)
     }
 }
 
@@ -137,14 +139,14 @@ impl Program {
         &self.next_hops
     }
 
-    /// The table of a VRF that has one.
-    pub fn table(&self, vrf: VrfId) -> Option<&Writer6> {
-        self.tables.get(vrf.index())?.as_ref().map(|table| &table.writer)
+    /// The tables of a VRF that has any.
+    pub fn table(&self, vrf: VrfId) -> Option<&VrfTable> {
+        self.tables.get(vrf.index())?.as_ref()
     }
 
-    /// Figures about the table of a VRF. Visits all entries.
+    /// Figures about the IPv6 table of a VRF. Visits all entries.
     pub fn stats(&self, vrf: VrfId) -> FibStats {
-        self.table(vrf).map(Writer6::stats).unwrap_or_default()
+        self.table(vrf).map(VrfTable::six).map(Writer6::stats).unwrap_or_default()
     }
 
     /// Changes that wait for the workers.
@@ -226,7 +228,9 @@ impl Program {
         let neighbors = self.adjacencies.resolved(prefix).filter(|(_, port)| around.vrf(*port) == Some(vrf));
         let neighbors = neighbors.map(|(address, _)| Prefix6::new(address, 128));
         // Site prefixes first: they cover neighbors.
-        let inner: Vec<_> = sites.chain(neighbors).filter(|inner| *inner != prefix).collect();
+        let same_family = |inner: &Prefix6| family::is_ipv4_prefix(*inner) == family::is_ipv4_prefix(prefix);
+        let inner: Vec<_> =
+            sites.chain(neighbors).filter(|inner| *inner != prefix && same_family(inner)).collect();
         for inner in inner {
             match self.attempt(rib, vrf, inner) {
                 Ok(Outcome::Wait(id)) => self.wait(vrf, inner, id),
@@ -241,7 +245,7 @@ impl Program {
             self.tables.resize_with(vrf.index() + 1, || None);
         }
         if let Some(place @ None) = self.tables.get_mut(vrf.index()) {
-            *place = Some(VrfTable::new(Writer6::new().map_err(ProgramError::Fib)?));
+            *place = Some(VrfTable::build(&[], false).map_err(ProgramError::Fib)?);
         }
         Ok(())
     }
@@ -303,7 +307,7 @@ impl Program {
         }
         let id = self.acquire(leaf.as_ref())?;
         let Some(Some(table)) = self.tables.get_mut(vrf.index()) else { return Ok(Outcome::Same) };
-        if let (Some(id), Some(table_sent_as)) = (id, table.sent_as) {
+        if let (Some(id), Some(table_sent_as)) = (id, table.sent_as(prefix)) {
             let is_known = |sent_as| sent_as < table_sent_as || sent_as <= self.applied;
             let has_site = leaf.is_some_and(|leaf| leaf.site.is_some());
             if !self.next_hops.sent_as(id).is_some_and(is_known) || has_site && !is_known(self.policy_sent_as)
@@ -362,13 +366,9 @@ impl Program {
     }
 
     /// A table that the workers are to get, as update `number`, after the next hops.
-    pub fn take_table(&mut self, number: u64) -> Option<(VrfId, Fib6)> {
-        let unsent = |(vrf, table): (u16, &mut Option<VrfTable>)| {
-            let table = table.as_mut().filter(|table| table.sent_as.is_none())?;
-            table.sent_as = Some(number);
-            Some((VrfId(vrf), table.writer.fib()))
-        };
-        (0u16..).zip(&mut self.tables).find_map(unsent)
+    pub fn take_table(&mut self, number: u64) -> Option<Update> {
+        let mut tables = (0u16..).map(VrfId).zip(&mut self.tables);
+        tables.find_map(|(vrf, table)| table.as_mut()?.take_unsent(vrf, number))
     }
 
     /// All tables are on their way: what only their predecessors used is free.
@@ -386,14 +386,13 @@ impl Program {
     /// Grace period `period` begins.
     pub fn seal(&mut self, period: u64) {
         for table in self.tables.iter_mut().flatten().filter(|table| table.is_changed) {
-            table.writer.seal(period);
-            table.is_changed = false;
+            table.seal(period);
         }
     }
 
     /// Every worker has passed grace period `passed`.
     pub fn reclaim(&mut self, passed: u64) {
-        self.tables.iter_mut().flatten().for_each(|table| table.writer.reclaim(passed));
+        self.tables.iter_mut().flatten().for_each(|table| table.reclaim(passed));
     }
 }
 
@@ -406,7 +405,7 @@ impl Program {
 
     /// What they are.
     pub(crate) fn as_programmed(&self, vrf: VrfId) -> Vec<(Prefix6, Leaf)> {
-        let routes = self.table(vrf).into_iter().flat_map(Writer6::routes);
+        let routes = self.table(vrf).into_iter().flat_map(VrfTable::routes);
         routes.filter_map(|(prefix, id)| Some((prefix, self.next_hops.leaf(id)?.clone()))).collect()
     }
 }

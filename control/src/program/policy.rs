@@ -5,22 +5,26 @@ use dataplane::table::{MexPolicy, Peer, Site, mex};
 use dataplane::wire::ext::WalkBounds;
 
 use crate::config;
-use crate::rib::prefix6;
+use crate::family;
 
 /// The high halves of /64 prefixes.
 pub fn high_halves(prefixes: &[config::Prefix6]) -> Box<[u64]> {
     prefixes.iter().map(|prefix| (prefix.address() >> 64) as u64).collect()
 }
 
+fn prefix6(prefix: &config::Prefix6) -> Prefix6 {
+    family::prefix((*prefix).into())
+}
+
 /// Compiles the policy; `own` are this node's addresses.
 pub fn compile(mex: &config::Mex, own: impl Iterator<Item = u128>) -> MexPolicy {
     let refused = mex::UNUSABLE
         .into_iter()
-        .chain(mex.deny.iter().map(|prefix| prefix6(*prefix)))
+        .chain(mex.deny.iter().map(prefix6))
         .chain(own.map(|address| Prefix6::new(address, 128)))
         .collect();
     let permit = mex.permit.as_ref().map(|pairs| {
-        pairs.iter().map(|pair| mex::Permit { from: prefix6(pair.from), to: prefix6(pair.to) }).collect()
+        pairs.iter().map(|pair| mex::Permit { from: prefix6(&pair.from), to: prefix6(&pair.to) }).collect()
     });
     MexPolicy {
         triggers: mex.effective_triggers(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dataplane::fib::{Prefix6, Writer6};
+use dataplane::fib::Prefix6;
 use dataplane::id::{NextHopId, PortId, VrfId};
 
 use super::leaf::{Leaf, Surroundings};
@@ -49,7 +49,7 @@ impl Program {
     pub fn switch_next_hops(&mut self, rib: &Rib, next_hops: &BTreeSet<(PortId, u128)>) {
         for vrf in (0..rib.vrfs().len()).map(|vrf| VrfId(vrf as u16)) {
             let prefixes = rib.routes_via(vrf, next_hops);
-            if is_bulk(prefixes.len(), self.table(vrf).map_or(0, Writer6::len)) {
+            if is_bulk(prefixes.len(), self.table(vrf).map_or(0, VrfTable::len)) {
                 self.reprogram_vrf(rib, vrf);
             } else {
                 for prefix in prefixes {
@@ -86,8 +86,9 @@ impl Program {
                 Err(error) => self.problem(vrf, prefix, error),
             }
         }
-        let writer = match Writer6::build(routes.iter().copied()) {
-            Ok(writer) => writer,
+        let has_four = self.table(vrf).is_some_and(|table| table.four().is_some());
+        let table = match VrfTable::build(&routes, has_four) {
+            Ok(table) => table,
             Err(error) => {
                 for (_, id) in routes {
                     self.release(Some(id));
@@ -99,8 +100,8 @@ impl Program {
             self.tables.resize_with(vrf.index() + 1, || None);
         }
         let Some(place) = self.tables.get_mut(vrf.index()) else { return Ok(()) };
-        if let Some(mut before) = place.replace(VrfTable::new(writer)) {
-            self.replaced.extend(before.writer.routes().map(|(_, id)| id));
+        if let Some(mut before) = place.replace(table) {
+            self.replaced.extend(before.routes().map(|(_, id)| id));
             while before.waiting() > 0 {
                 self.replaced.extend(before.pop_waiting());
             }

@@ -11,6 +11,7 @@ use dataplane::wire::ethernet::Mac;
 use super::{Buffers, Dirty, Router, RouterPort};
 use crate::command::{Command, NeighborSpec, RouteSpec};
 use crate::config::{Config, unknown_port};
+use crate::family;
 use crate::nd;
 use crate::program::leaf::RoutedSite;
 use crate::rib::{self, Action};
@@ -61,7 +62,7 @@ impl<B: PacketBuf> Router<B> {
                 mac: macs.get(index).copied().unwrap_or_default(),
                 mtu: port.mtu,
                 vrf,
-                addresses: addresses6(&port.addresses),
+                addresses: own_addresses(&port.addresses),
                 is_admin_up: true,
                 has_link: true,
             });
@@ -86,16 +87,13 @@ impl<B: PacketBuf> Router<B> {
     fn load(&mut self, watched: &[(PortId, u128)], now_ns: u64) -> Result<(), String> {
         for route in self.config.routes.clone() {
             let vrf = self.rib.vrf(&route.vrf)?;
-            if let Some((prefix, action)) = rib::resolve(&route, |name| self.port_id(name))? {
-                self.rib.insert(vrf, prefix, action)?;
-            }
+            let (prefix, action) = rib::resolve(&route, |name| self.port_id(name))?;
+            self.rib.insert(vrf, prefix, action)?;
         }
         for neighbor in self.config.neighbors.clone() {
-            let (IpAddr::V6(address), Some(port)) = (neighbor.address, self.port_id(&neighbor.port)) else {
-                continue;
-            };
-            if let Err(why) = self.neighbors.add_static(port.0, address.to_bits(), Mac(neighbor.mac), now_ns)
-            {
+            let (address, Some(port)) = (neighbor.address, self.port_id(&neighbor.port)) else { continue };
+            let bits = family::bits(address);
+            if let Err(why) = self.neighbors.add_static(port.0, bits, Mac(neighbor.mac), now_ns) {
                 return Err(format!("neighbor {address} on port \"{}\": {}", neighbor.port, refusal(why)));
             }
         }
@@ -108,7 +106,7 @@ impl<B: PacketBuf> Router<B> {
     fn load_sites(&mut self) {
         let is_edge = self.config.mex.edge_enabled();
         let sites = self.config.mex.sites.iter().filter(|_| is_edge).filter_map(|site| {
-            let prefixes = site.prefixes.iter().map(|prefix| rib::prefix6(*prefix)).collect();
+            let prefixes = site.prefixes.iter().map(|prefix| family::prefix((*prefix).into())).collect();
             Some(RoutedSite { inside: self.port_id(&site.inside)?, prefixes })
         });
         self.sites = sites.collect();
@@ -139,13 +137,13 @@ impl<B: PacketBuf> Router<B> {
         }
         let before = std::mem::replace(&mut self.config, config);
         for neighbor in before.neighbors {
-            if let (IpAddr::V6(address), Some(port)) = (neighbor.address, self.port_id(&neighbor.port)) {
-                self.neighbors.del(port.0, address.to_bits(), now_ns);
+            if let Some(port) = self.port_id(&neighbor.port) {
+                self.neighbors.del(port.0, family::bits(neighbor.address), now_ns);
             }
         }
         for (port, configured) in self.ports.iter_mut().zip(&self.config.ports) {
             port.mtu = configured.mtu;
-            port.addresses = addresses6(&configured.addresses);
+            port.addresses = own_addresses(&configured.addresses);
             port.is_admin_up = true;
         }
         for (index, (old, new)) in before.ports.iter().zip(self.config.ports.clone()).enumerate() {
@@ -221,7 +219,7 @@ impl<B: PacketBuf> Router<B> {
             Command::NeighborAdd(neighbor) => self.put_neighbor(neighbor, true, now_ns)?,
             Command::NeighborReplace(neighbor) => self.put_neighbor(neighbor, false, now_ns)?,
             Command::NeighborDel { address, port } => {
-                let (id, bits) = (self.named_port(port)?, bits6(*address)?);
+                let (id, bits) = (self.named_port(port)?, family::bits(*address));
                 if !self.neighbors.del(id.0, bits, now_ns) {
                     return refuse(format!("there is no neighbor {address} on port \"{port}\""));
                 }
@@ -283,14 +281,11 @@ impl<B: PacketBuf> Router<B> {
 
     pub(super) fn resolve(&self, route: &RouteSpec) -> Result<(Prefix6, Action), ChangeError> {
         let route = route.resolve(&self.config.ports).map_err(ChangeError::Refused)?;
-        let resolved = rib::resolve(&route, |name| self.port_id(name)).map_err(ChangeError::Refused)?;
-        resolved.ok_or_else(|| {
-            ChangeError::Refused(format!("{}: IPv4 is not forwarded by this version", route.prefix))
-        })
+        rib::resolve(&route, |name| self.port_id(name)).map_err(ChangeError::Refused)
     }
 
     fn put_neighbor(&mut self, spec: &NeighborSpec, is_new: bool, now_ns: u64) -> Result<(), ChangeError> {
-        let (port, bits) = (self.named_port(&spec.port)?, bits6(spec.address)?);
+        let (port, bits) = (self.named_port(&spec.port)?, family::bits(spec.address));
         let is_static = self
             .neighbors
             .neighbors(now_ns)
@@ -303,19 +298,8 @@ impl<B: PacketBuf> Router<B> {
     }
 }
 
-fn bits6(address: IpAddr) -> Result<u128, ChangeError> {
-    match address {
-        IpAddr::V6(address) => Ok(address.to_bits()),
-        IpAddr::V4(_) => refuse("IPv4 is not forwarded by this version"),
-    }
-}
-
-fn addresses6(addresses: &[(IpAddr, u8)]) -> Vec<(u128, u8)> {
-    let v6 = addresses.iter().filter_map(|(address, len)| match address {
-        IpAddr::V6(address) => Some((address.to_bits(), *len)),
-        IpAddr::V4(_) => None,
-    });
-    v6.collect()
+fn own_addresses(addresses: &[(IpAddr, u8)]) -> Vec<(u128, u8)> {
+    addresses.iter().map(|(address, length)| family::subnet(*address, *length)).collect()
 }
 
 fn refusal(why: nd::Why) -> &'static str {

@@ -53,11 +53,11 @@ pub struct RouterPort {
     pub name: String,
     /// Its station address.
     pub mac: Mac,
-    /// Octets of an IPv6 packet.
+    /// Octets of an IP packet.
     pub mtu: u16,
     /// Its VRF.
     pub vrf: VrfId,
-    /// IPv6 addresses and prefix lengths, as configured.
+    /// Addresses and prefix lengths, as configured, of both families ([`crate::family`]).
     pub addresses: Vec<(u128, u8)>,
     /// As `port set` says.
     pub is_admin_up: bool,

@@ -7,6 +7,7 @@ use dataplane::update::{Inject, Punt, Resume, Why};
 use dataplane::wire::{ethernet, ipv6};
 
 use super::{Buffers, Held, Router, USAGE_INTERVAL_NS};
+use crate::family;
 use crate::nd::{self, Action};
 use crate::program::adjacencies::Neighbor;
 
@@ -112,7 +113,7 @@ impl<B: PacketBuf> Router<B> {
                 }
                 Action::Duplicate { port, address } => {
                     let name = self.ports.get(usize::from(port)).map_or("?", |p| p.name.as_str());
-                    let address = std::net::Ipv6Addr::from_bits(address);
+                    let address = family::address(address);
                     self.problems.push(format!(
                         "port \"{name}\": another node on the link has the address {address}; it is not used"
                     ));
@@ -174,7 +175,7 @@ impl<B: PacketBuf> Router<B> {
         if self.mode.watches_next_hops
             && let Err(why) = self.neighbors.watch(port.0, address, now_ns)
         {
-            let address = std::net::Ipv6Addr::from_bits(address);
+            let address = family::address(address);
             self.problems.push(format!("next hop {address}: not watched: {why:?}"));
         }
     }

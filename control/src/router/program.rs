@@ -9,6 +9,7 @@ use dataplane::update::{Inject, Update};
 
 use super::{Router, RouterPort};
 use crate::config::Trigger;
+use crate::family;
 use crate::program::adjacencies::PortFacts;
 use crate::program::leaf::{RoutedPort, Surroundings};
 use crate::program::policy;
@@ -74,8 +75,8 @@ impl<B> Router<B> {
         if let Some(next_hops) = self.program.take_next_hops(self.sent + 1) {
             self.send(&Update::NextHops(next_hops));
         }
-        while let Some((vrf, fib)) = self.program.take_table(self.sent + 1) {
-            self.send(&Update::Fib(vrf, Some(fib)));
+        while let Some(table) = self.program.take_table(self.sent + 1) {
+            self.send(&table);
         }
         self.program.release_replaced();
         if self.program.adjacencies.is_loose() {
@@ -91,13 +92,7 @@ impl<B> Router<B> {
         let table = (0u16..).map(PortId).zip(&self.ports).map(|(id, port)| {
             let configured = self.config.ports.get(id.index());
             let deny = configured.map(|c| c.egress_deny.as_slice()).unwrap_or_default();
-            let egress_deny = deny
-                .iter()
-                .filter_map(|prefix| match prefix {
-                    crate::config::Prefix::V6(prefix) => Some(crate::rib::prefix6(*prefix)),
-                    crate::config::Prefix::V4(_) => None,
-                })
-                .collect();
+            let egress_deny = deny.iter().map(|prefix| family::prefix(*prefix)).collect();
             Port {
                 mac: port.mac,
                 vrf: port.vrf,
@@ -109,6 +104,7 @@ impl<B> Router<B> {
                 hmac: dataplane::table::srv6::HmacRule::default(),
                 policy: None,
                 peers: self.peers_of(&port.name),
+                ..Port::default()
             }
         });
         table.collect()

@@ -8,8 +8,9 @@ use super::Router;
 use super::change::{ChangeError, refuse};
 use crate::command::RouteSpec;
 use crate::config::Prefix;
+use crate::family;
 use crate::program::MAX_WAITING_CHANGES;
-use crate::rib::{self, Action};
+use crate::rib::Action;
 
 impl<B: PacketBuf> Router<B> {
     /// Puts a route in; `is_new`: only where there is none.
@@ -24,7 +25,7 @@ impl<B: PacketBuf> Router<B> {
         let vrfs = self.rib.vrfs().len();
         let vrf = self.rib.vrf(&route.vrf).map_err(ChangeError::Refused)?;
         if is_new && self.rib.route(vrf, prefix).is_some() {
-            return refuse(format!("{prefix}: the route exists already; use replace to change it"));
+            return refuse(format!("{}: the route exists already; use replace to change it", route.prefix));
         }
         let vias = next_hops(&action);
         let put = self
@@ -47,8 +48,7 @@ impl<B: PacketBuf> Router<B> {
         now_ns: u64,
     ) -> Result<(), ChangeError> {
         self.check_room()?;
-        let Prefix::V6(prefix6) = prefix else { return refuse("IPv4 is not forwarded by this version") };
-        let key = rib::prefix6(prefix6);
+        let key = family::prefix(prefix);
         let found: Option<(VrfId, &Action)> =
             self.rib.find_vrf(vrf).and_then(|id| self.rib.route(id, key).map(|action| (id, action)));
         match (found, expected) {
@@ -85,7 +85,7 @@ impl<B: PacketBuf> Router<B> {
                 Some(replaced) => drop(self.rib.insert(vrf, prefix, replaced)),
                 None => drop(self.rib.remove(vrf, prefix)),
             }
-            return Err(ChangeError::Failed(format!("{prefix}: {error}")));
+            return Err(ChangeError::Failed(format!("{}: {error}", family::text(prefix))));
         }
         let has_mex_route = self.rib.has_mex_route();
         if self.config.mex.mex_route != has_mex_route {

@@ -9,6 +9,7 @@ use dataplane::table::NextHop;
 use serde_json::{Map, Value, json};
 
 use super::Router;
+use crate::family;
 use crate::rib::Action;
 
 impl<B> Router<B> {
@@ -94,7 +95,7 @@ impl<B> Router<B> {
         let counters = self.show_port_counters();
         let ports = (0u16..).zip(&self.ports).zip(&self.config.ports).map(|((id, port), configured)| {
             let states = self.neighbors.addresses(id).iter().map(|own| {
-                json!({ "address": Ipv6Addr::from_bits(own.address).to_string(), "state": own.state.name() })
+                json!({ "address": family::address(own.address).to_string(), "state": own.state.name() })
             });
             let mut value = json!({
                 "name": port.name,
@@ -129,7 +130,7 @@ impl<B> Router<B> {
                             .address
                             .is_some_and(|a| self.program.adjacencies.neighbor(via.port, a).has_failed);
                     json!({
-                        "address": via.address.map(|a| Ipv6Addr::from_bits(a).to_string()),
+                        "address": via.address.map(|a| family::address(a).to_string()),
                         "port": name(via.port),
                         "weight": via.weight,
                         "state": if is_up { "up" } else { "down" },
@@ -146,7 +147,7 @@ impl<B> Router<B> {
         let routes = self.rib.routes().map(|(vrf, prefix, action)| {
             let mut value = self.show_action(action);
             if let Some(value) = value.as_object_mut() {
-                value.insert("prefix".to_owned(), json!(prefix.to_string()));
+                value.insert("prefix".to_owned(), json!(family::text(prefix)));
                 value.insert("vrf".to_owned(), json!(vrf_name(vrf)));
             }
             value
@@ -160,7 +161,7 @@ impl<B> Router<B> {
             let port = PortId(n.port);
             let sent = self.program.adjacencies.find(port, n.address).map_or(0, |id| self.sent_to(id));
             json!({
-                "address": Ipv6Addr::from_bits(n.address).to_string(),
+                "address": family::address(n.address).to_string(),
                 "port": self.ports.get(port.index()).map(|p| p.name.as_str()),
                 "mac": n.mac.map(|mac| mac.to_string()),
                 "state": n.state.name(),
@@ -177,7 +178,7 @@ impl<B> Router<B> {
         let Some((port, address)) = self.program.adjacencies.key(id) else { return Value::Null };
         let found = self.ports.get(port.index());
         json!({
-            "next-hop": Ipv6Addr::from_bits(address).to_string(),
+            "next-hop": family::address(address).to_string(),
             "port": found.map(|p| p.name.as_str()),
             "mac": self.program.adjacencies.neighbor(port, address).mac.map(|mac| mac.to_string()),
             "source-mac": found.map(|p| p.mac.to_string()),

@@ -12,7 +12,7 @@ fn what_cannot_be_is_refused_with_one_line() {
     error_of(&served.get("/v1/show/%00%ff"), 400);
     error_of(&served.get("/v1/change"), 405);
     assert!(error_of(&served.get("/v1/lookup"), 400).contains("address"));
-    error_of(&served.get("/v1/lookup?address=1.2.3.4"), 400);
+    error_of(&served.get("/v1/lookup?address=::ffff:1.2.3.4"), 400);
     error_of(&served.get("/v1/lookup?address=::1&wrong=1"), 400);
     assert!(error_of(&served.get("/v1/lookup?address=::1&vrf=red"), 400).contains("red"));
     for body in [
@@ -29,7 +29,7 @@ fn what_cannot_be_is_refused_with_one_line() {
         br#"{"command":"port-mtu","port":"isp-a","mtu":40}"#,
         br#"{"command":"port-mtu","port":"isp-a","mtu":70000}"#,
         br#"{"command":"mex-max-prefixes","max-prefixes":0}"#,
-        br#"{"command":"route-add","prefix":"192.0.2.0/24","action":"blackhole"}"#,
+        br#"{"command":"route-add","prefix":"::ffff:192.0.2.0/120","action":"blackhole"}"#,
         br#"{"command":"route-add","prefix":"2001:db8::/32","action":{"via":[]}}"#,
     ] {
         error_of(&served.post(body), 400);

@@ -49,7 +49,6 @@ fn the_documented_example() {
     assert_eq!(
         warnings,
         [
-            "t.toml:18:32: warning: IPv4 is not forwarded by this version",
             "t.toml:45:1: warning: announcing is not part of this version: announce has no effect",
             "t.toml:49:13: warning: 2001:db8:a:1::/64 is behind this node's port \"lan\" (a [[mex.site]]) and a peer's too",
             "t.toml:49:34: warning: 2001:db8:b:1::/64 is behind this node's port \"lan\" (a [[mex.site]]) and a peer's too",
@@ -88,6 +87,20 @@ fn a_next_hop_without_a_port_is_found_by_its_subnet() {
     let RouteAction::Via(hops) = &config.routes[0].action else { panic!("{:?}", config.routes) };
     assert_eq!((hops[0].port.as_str(), hops[0].weight), ("lan", 1));
     assert_eq!((hops[1].port.as_str(), hops[1].address, hops[1].weight), ("isp-a", None, 255));
+    assert!(warnings.is_empty());
+}
+
+#[test]
+fn ipv4_routes_have_next_hops_of_either_family() {
+    let text = format!(
+        "{PORTS}[[port]]\nname='c'\naddress=['192.0.2.1/24', '10.0.0.0/31', '10.0.1.1/32']\n\
+         [[route]]\nprefix='0.0.0.0/0'\nvia=[{{address='192.0.2.2'}}, {{address='fe80::2', port='lan'}}]\n\
+         [[route]]\nprefix='198.51.100.0/24'\naction='unreachable'\n"
+    );
+    let (config, warnings) = accepted(&text);
+    let RouteAction::Via(hops) = &config.routes[0].action else { panic!("{:?}", config.routes) };
+    assert_eq!((hops[0].port.as_str(), hops[1].port.as_str()), ("c", "lan"));
+    assert_eq!(hops[0].address, Some("192.0.2.2".parse().unwrap()));
     assert!(warnings.is_empty());
 }
 
@@ -153,7 +166,8 @@ fn warnings_for_what_can_be_run_but_does_nothing() {
     );
     assert_eq!(
         warnings("[[route]]\nprefix='10.0.0.0/8'\nvia=[{address='192.0.2.1', port='lan'}]"),
-        ["t.toml:11:8: warning: IPv4 is not forwarded by this version"]
+        Vec::<String>::new(),
+        "no subnet says otherwise"
     );
     assert_eq!(
         warnings("[[port]]\nname='c'\nsr-domain=true\naddress=['2001:db8:a::/64']"),

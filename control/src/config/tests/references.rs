@@ -58,7 +58,7 @@ fn route_prefixes() {
         &[
             "2:8: 2001:db8:1::1/48 has bits set beyond its length; write 2001:db8:1::/48",
             "5:8: 2001:db8::1 has no prefix length; write 2001:db8::1/128 for this one address",
-            "8:8: \"default\" is not ADDRESS/LENGTH; write ::/0",
+            "8:8: \"default\" is not ADDRESS/LENGTH; write ::/0 or 0.0.0.0/0",
             "11:8: 10.1.0.0/8 has bits set beyond its length; write 10.0.0.0/8",
             "17:8: 2001:db8::/32 is a route of VRF \"default\" already (line 14); a prefix has one route in a VRF",
         ],

@@ -126,6 +126,20 @@ fn addresses_of_a_port() {
 }
 
 #[test]
+fn ipv4_of_a_port() {
+    refused(
+        "[[port]]\nname = 'a'\naddress = ['192.0.2.0/24', '192.0.2.255/24', '192.0.2.3/30', '10.0.0.0/31', \
+         '127.0.0.1/8']\n",
+        &[
+            "3:12: 192.0.2.0 is the address of its subnet itself; a port needs an address of its own",
+            "3:28: 192.0.2.255 is the broadcast address of its subnet; a port needs an address of its own",
+            "3:46: 192.0.2.3 is the broadcast address of its subnet; a port needs an address of its own",
+            "3:77: 127.0.0.1 is a loopback address; a port needs a unicast address",
+        ],
+    );
+}
+
+#[test]
 fn mac_addresses() {
     let port = |mac: &str| format!("[[port]]\nname='a'\nmac='{mac}'");
     let wrong = |mac: &str| format!("3:5: \"{mac}\" is not a MAC address; write it like 02:00:00:00:00:0a");

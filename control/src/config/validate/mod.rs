@@ -14,9 +14,6 @@ use super::raw::{RawConfig, Text};
 use super::report::{Located, Problem, Report, quoted};
 use super::section::List;
 
-/// The warning for everything IPv4: read and checked, not forwarded.
-const NO_IPV4: &str = "IPv4 is not forwarded by this version";
-
 /// The ports that were validated, and what is known to be missing from them: a problem that only
 /// follows from that would send the reader the wrong way.
 pub(super) struct Ports {
@@ -101,7 +98,7 @@ fn prefix(report: &Report<'_>, text: Located<&str>) -> Option<Prefix> {
     match text.value.parse() {
         Ok(prefix) => Some(prefix),
         Err(_) if text.value == "default" => {
-            report.problem(text.at, "\"default\" is not ADDRESS/LENGTH; write ::/0");
+            report.problem(text.at, "\"default\" is not ADDRESS/LENGTH; write ::/0 or 0.0.0.0/0");
             None
         }
         Err(error) => {

@@ -1,9 +1,9 @@
 //! `[[port]]` and `[[neighbor]]`.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use super::{NO_IPV4, Ports, check_name, limited, prefix, vrf_name};
+use super::{Ports, check_name, limited, prefix, vrf_name};
 use crate::config::address::{is_link_local, parse_mac, parse_unicast, unicast_problem};
 use crate::config::limits;
 use crate::config::model::{NeighborConfig, PortConfig};
@@ -158,8 +158,11 @@ fn interface_address(report: &Report<'_>, text: Located<&str>) -> Option<(IpAddr
         );
         return None;
     }
-    if address.is_ipv4() {
-        report.warning(text.at, NO_IPV4);
+    if let IpAddr::V4(address) = address
+        && let Some(why) = subnet_problem(address, length)
+    {
+        report.problem(text.at, format!("{address} {why}; a port needs an address of its own"));
+        return None;
     }
     let host_bits = if address.is_ipv6() { 128 - length } else { 32 - length };
     if host_bits > 1 && Prefix::covering(address, length).is_some_and(|subnet| subnet.network() == address) {
@@ -170,6 +173,18 @@ fn interface_address(report: &Report<'_>, text: Located<&str>) -> Option<(IpAddr
     Some((address, length))
 }
 
+/// Why no station of the subnet can have this address: its host bits are all zero or all one (RFC 1122, 3.2.1.3). Of two
+/// addresses both are stations' (RFC 3021).
+fn subnet_problem(address: Ipv4Addr, length: u8) -> Option<&'static str> {
+    let hosts = u32::MAX.checked_shr(u32::from(length)).unwrap_or(0);
+    match address.to_bits() & hosts {
+        _ if length >= 31 => None,
+        0 => Some("is the address of its subnet itself"),
+        host if host == hosts => Some("is the broadcast address of its subnet"),
+        _ => None,
+    }
+}
+
 fn egress_deny(report: &Report<'_>, raw: &RawPort<'_>) -> Vec<Prefix> {
     let Some(list) = &raw.egress_deny else { return Vec::new() };
     let mut found = Vec::new();
@@ -178,9 +193,6 @@ fn egress_deny(report: &Report<'_>, raw: &RawPort<'_>) -> Vec<Prefix> {
         if found.contains(&prefix) {
             report.problem(text.at, format!("{prefix} is listed twice; remove one"));
             continue;
-        }
-        if !prefix.is_ipv6() {
-            report.warning(text.at, NO_IPV4);
         }
         found.push(prefix);
     }
@@ -226,8 +238,5 @@ fn check_neighbor(report: &Report<'_>, ports: &Ports, port: &PortConfig, address
     } else if !ports.details_missing && !crate::config::next_hop::plausible_on(port, neighbor) {
         let off_link = format!("{neighbor} is in no subnet of port {}", quoted(&port.name));
         report.warning(at, off_link);
-    }
-    if neighbor.is_ipv4() {
-        report.warning(at, NO_IPV4);
     }
 }

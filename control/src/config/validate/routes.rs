@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{NO_IPV4, Ports, prefix, vrf_name};
+use super::{Ports, prefix, vrf_name};
 use crate::config::address::parse_unicast;
 use crate::config::model::{NextHop, RouteAction, RouteConfig};
-use crate::config::next_hop::{NextHopError, plausible_on, resolve_next_hop, route_problem};
+use crate::config::next_hop::{NextHopError, family_problem, plausible_on, resolve_next_hop, route_problem};
 use crate::config::prefix::Prefix;
 use crate::config::raw::{RawAction, RawNextHop, RawRoute};
 use crate::config::report::{Located, Report, quoted};
@@ -33,9 +33,6 @@ pub(super) fn routes(report: &Report<'_>, ports: &Ports, raw: &[RawRoute<'_>]) -
                 let line = report.line(first);
                 report
                     .problem(prefix.at, format!("{already} (line {line}); a prefix has one route in a VRF"));
-            }
-            if !prefix.value.is_ipv6() {
-                report.warning(prefix.at, NO_IPV4);
             }
         }
         let action = match &route.action {
@@ -106,13 +103,8 @@ fn next_hop(
         }
     };
     if let (Some(address), Some(prefix)) = (address, prefix)
-        && address.value.is_ipv6() != prefix.value.is_ipv6()
+        && let Some(wrong) = family_problem(prefix.value, address.value)
     {
-        let family = if prefix.value.is_ipv6() { "IPv6" } else { "IPv4" };
-        let wrong = format!(
-            "{} cannot be the next hop of {}; an {family} address is needed",
-            address.value, prefix.value
-        );
         report.problem(address.at, wrong);
         return None;
     }

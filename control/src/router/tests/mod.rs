@@ -4,6 +4,7 @@ mod limits;
 mod order;
 mod property;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use dataplane::buffer::HeapBuf;
@@ -15,6 +16,7 @@ use dataplane::worker::{Arrivals, PacketIo, Worker};
 
 use super::*;
 use crate::command::Command;
+use crate::family;
 
 pub(super) struct Heap;
 
@@ -97,10 +99,12 @@ impl Node {
 
     /// What a worker gives a destination.
     pub fn seen_by(&self, worker: usize, address: &str) -> NextHop {
-        let address: std::net::Ipv6Addr = address.parse().unwrap();
         let tables = self.workers[worker].tables();
-        let found = tables.fib(VrfId(0)).map_or(NextHopId::NO_ROUTE, |fib| fib.lookup(address.to_bits()));
-        tables.next_hops.entry(found)
+        let found = match address.parse().unwrap() {
+            IpAddr::V6(address) => tables.fib(VrfId(0)).map(|fib| fib.lookup(address.to_bits())),
+            IpAddr::V4(address) => tables.fib4(VrfId(0)).map(|fib| fib.lookup(address.to_bits())),
+        };
+        tables.next_hops.entry(found.unwrap_or(NextHopId::NO_ROUTE))
     }
 
     /// Every entry that a worker can meet leads to what control means by it: next hop, group members, neighbors.
@@ -109,10 +113,12 @@ impl Node {
         for worker in &self.workers {
             let tables = worker.tables();
             for vrf in (0..self.router.rib.vrfs().len()).map(|vrf| VrfId(vrf as u16)) {
-                let (Some(_), Some(table)) = (tables.fib(vrf), self.router.program.table(vrf)) else {
-                    continue;
+                let Some(table) = self.router.program.table(vrf) else { continue };
+                let has_table = |prefix| {
+                    let is_ipv4 = family::is_ipv4_prefix(prefix);
+                    if is_ipv4 { tables.fib4(vrf).is_some() } else { tables.fib(vrf).is_some() }
                 };
-                for (prefix, id) in table.routes() {
+                for (prefix, id) in table.routes().filter(|(prefix, _)| has_table(*prefix)) {
                     self.assert_known(tables, next_hops, prefix, id);
                 }
             }
@@ -153,6 +159,6 @@ impl Node {
 }
 
 /// Two ports in the default VRF and one in another.
-pub(super) const PORTS: &str = "[[port]]\nname = \"a\"\naddress = [\"2001:db8:a::1/64\"]\n\
-    [[port]]\nname = \"b\"\naddress = [\"2001:db8:b::1/64\"]\n\
+pub(super) const PORTS: &str = "[[port]]\nname = \"a\"\naddress = [\"2001:db8:a::1/64\", \"192.0.2.1/24\"]\n\
+    [[port]]\nname = \"b\"\naddress = [\"2001:db8:b::1/64\", \"198.51.100.1/24\"]\n\
     [[port]]\nname = \"r\"\nvrf = \"red\"\naddress = [\"2001:db8:a::1/64\"]\n";

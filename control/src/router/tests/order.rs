@@ -41,6 +41,52 @@ fn an_entry_with_a_new_next_hop_waits_for_every_worker_and_later_changes_wait_be
 }
 
 #[test]
+fn ipv4_has_a_table_of_its_own_that_no_ipv6_route_covers() {
+    let ports = "[[port]]\nname = \"a\"\naddress = [\"2001:db8:a::1/64\"]\n";
+    let mut node = Node::new(ports, 2, Mode::REPLAY);
+    node.change("route add blackhole ::/0").unwrap();
+    node.settle();
+    assert!(node.workers[0].tables().fib4(VrfId(0)).is_none(), "nothing is IPv4 here");
+    node.change("route add 192.0.2.0/24 via 2001:db8:a::5").unwrap();
+    node.change("route add unreachable 192.0.2.128/25").unwrap();
+    node.settle();
+    node.assert_workers_know_what_they_see();
+    for worker in [0, 1] {
+        let NextHop::Adjacency(id) = node.seen_by(worker, "192.0.2.7") else { panic!("worker {worker}") };
+        let address = node.workers[worker].tables().adjacencies[id.index()].address;
+        assert_eq!(family::address(address).to_string(), "2001:db8:a::5", "RFC 8950");
+        assert_eq!(node.seen_by(worker, "192.0.2.200"), NextHop::Unreachable);
+        assert_eq!(node.seen_by(worker, "198.51.100.1"), NextHop::NoRoute);
+        assert_eq!(node.seen_by(worker, "3fff::1"), NextHop::Blackhole);
+    }
+    node.change("route add default via 192.0.2.9 dev a").unwrap();
+    node.settle();
+    assert!(matches!(node.seen_by(0, "198.51.100.1"), NextHop::Adjacency(_)));
+    assert_eq!(node.seen_by(0, "3fff::1"), NextHop::Blackhole);
+}
+
+#[test]
+fn addresses_of_a_port_make_ipv4_routes() {
+    let mut node = Node::new(PORTS, 1, Mode::REPLAY);
+    node.settle();
+    for own in ["192.0.2.1", "192.0.2.0", "192.0.2.255", "198.51.100.1"] {
+        assert_eq!(node.seen_by(0, own), NextHop::Local, "{own}");
+    }
+    assert_eq!(node.seen_by(0, "192.0.2.77"), NextHop::OnLink(PortId(0)));
+    node.change("neighbor add 192.0.2.77 lladdr 02:00:00:00:00:77 dev a").unwrap();
+    node.settle();
+    assert!(matches!(node.seen_by(0, "192.0.2.77"), NextHop::Adjacency(_)), "need not ask control");
+    let shown = node.router.lookup("192.0.2.77".parse().unwrap(), "default").unwrap();
+    assert_eq!((shown["entry"].as_str(), shown["result"].as_str()), (Some("192.0.2.77/32"), Some("forward")));
+    assert_eq!(shown["via"][0]["next-hop"], "192.0.2.77");
+    assert_eq!(shown["covering"]["prefix"], "192.0.2.0/24");
+    let neighbors = node.router.show_neighbors(0);
+    assert_eq!(neighbors[0]["address"], "192.0.2.77");
+    let ports = node.router.show_ports();
+    assert_eq!(ports[0]["address-state"][1]["address"], "192.0.2.1");
+}
+
+#[test]
 fn what_the_workers_know_is_published_at_once() {
     let mut node = Node::new(PORTS, 1, Mode::REPLAY);
     node.change("route add 3fff::/20 via 2001:db8:a::5").unwrap();
@@ -100,7 +146,7 @@ fn a_table_that_is_replaced_as_a_whole_waits_for_nobody() {
     node.settle();
     assert!(matches!(node.seen_by(0, "3fff:5::1"), NextHop::Adjacency(_)));
     node.assert_workers_know_what_they_see();
-    let handles = node.router.program.table(VrfId(0)).unwrap().fib().handles();
+    let handles = node.router.program.table(VrfId(0)).unwrap().six().fib().handles();
     assert_eq!(handles, 3, "the writer, the worker, and this one: the ring has given all others back");
 }
 
