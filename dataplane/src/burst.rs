@@ -81,6 +81,12 @@ impl Flags {
         Flags(self.0 | other.0)
     }
 
+    /// These without those of `other`.
+    #[must_use]
+    pub const fn without(self, other: Flags) -> Flags {
+        Flags(self.0 & !other.0)
+    }
+
     /// True when any of `other` is set.
     pub const fn has(self, other: Flags) -> bool {
         self.0 & other.0 != 0
@@ -109,6 +115,8 @@ pub struct Meta {
     pub vrf: VrfId,
     /// The AP header, or where it will be inserted; octets from the IPv6 header.
     pub ap: Place,
+    /// With pending changes of SRv6: the table that the packet's source is looked up in, for errors.
+    pub source_vrf: VrfId,
     /// The local SID that advances the packet.
     pub sid: SidId,
     /// The segment list whose header is pushed.
@@ -148,6 +156,7 @@ impl Meta {
             out: port,
             vrf: VrfId(0),
             ap: Place { offset: 0, next_header_at: 0 },
+            source_vrf: VrfId(0),
             sid: SidId(0),
             segment_list: SegmentListId(0),
             peer: PeerRef { peer: 0, own: 0 },

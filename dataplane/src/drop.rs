@@ -65,6 +65,8 @@ drops! {
     EthernetType "ethernet-type" "IEEE 802.3";
     /// IPv4: this version does not forward it.
     Ipv4 "ipv4" "RFC 791";
+    /// Shorter than an IPv4 header, or than its total length says.
+    Ip4Length "ip4-length" "RFC 1812 5.2.2";
     /// The port is administratively down.
     PortDown "port-down" "configuration";
     /// Shorter than an IPv6 header, or than its payload length says.

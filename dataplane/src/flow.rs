@@ -70,3 +70,15 @@ mod tests {
         assert!(counts.iter().all(|c| c.abs_diff(62_500) < 1_250), "{counts:?}");
     }
 }
+/// tmp
+pub fn hash4(_p: &[u8]) -> u32 {
+    0
+}
+/// tmp
+pub fn hash_frame(_p: &[u8]) -> u32 {
+    0
+}
+/// tmp
+pub fn label(h: u32) -> u32 {
+    h & 0xfffff | 1
+}

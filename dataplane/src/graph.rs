@@ -23,7 +23,8 @@ use crate::node::lookup::LookupBatch;
 use crate::node::output::TransmitQueue;
 use crate::node::{
     consume, control, discard, ethernet_input, icmp_error, ip6_input, local, lookup, mex, mex_commit,
-    mex_peer, mex_quote, mex_site, next_hop, output, resolve, rewrite,
+    mex_peer, mex_quote, mex_site, next_hop, output, resolve, rewrite, srv6_endpoint, srv6_headend,
+    srv6_rewrite,
 };
 use crate::table::Tables;
 use crate::update::Rings;
@@ -63,6 +64,10 @@ graph! {
     MexPeer       "mex-peer"       mex_peer::Next::EDGES;
     /// Longest-prefix match of the burst.
     Lookup        "lookup"         lookup::Next::EDGES;
+    /// A SID of this node.
+    Srv6Endpoint  "srv6-endpoint"  srv6_endpoint::Next::EDGES;
+    /// Into an SRv6 policy.
+    Srv6Headend   "srv6-headend"   srv6_headend::Next::EDGES;
     /// A multi-homed site behind this node.
     MexSite       "mex-site"       mex_site::Next::EDGES;
     /// No way out: do the alternative prefixes know one?
@@ -75,6 +80,8 @@ graph! {
     MexQuote      "mex-quote"      mex_quote::Next::EDGES;
     /// Hop limit, MTU, Ethernet header.
     Rewrite       "rewrite"        rewrite::Next::EDGES;
+    /// The same for packets that SRv6 changes, and their changes.
+    Srv6Rewrite   "srv6-rewrite"   srv6_rewrite::Next::EDGES;
     /// For this node.
     Local         "local"          local::Next::EDGES;
     /// To the port's transmit queue.
@@ -130,6 +137,9 @@ pub fn run<B: PacketBuf>(engine: &mut Engine<B>, burst: &mut Burst<B>) {
             NodeId::Ip6Input => ip6_input::process(tables, burst),
             NodeId::MexPeer => mex_peer::process(tables, counters, burst),
             NodeId::Lookup => lookup::process(tables, batch, burst),
+            NodeId::Srv6Endpoint => srv6_endpoint::process(tables, rings, &mut limits.samples, burst),
+            NodeId::Srv6Headend => srv6_headend::process(tables, counters, burst),
+            NodeId::Srv6Rewrite => srv6_rewrite::process(tables, counters, burst),
             NodeId::MexSite => mex_site::process(tables, counters, burst),
             NodeId::Mex => mex::process(tables, counters, &mut limits.mex, batch, seekers, burst),
             NodeId::NextHop => next_hop::process(tables, burst),

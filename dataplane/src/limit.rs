@@ -60,6 +60,8 @@ pub struct Limits {
     pub icmp: [TokenBucket; 5],
     /// Packets that MEX examines.
     pub mex: TokenBucket,
+    /// Copies of packets with the O-flag (RFC 9259).
+    pub samples: TokenBucket,
 }
 
 impl Limits {
@@ -68,6 +70,7 @@ impl Limits {
         Limits {
             icmp: std::array::from_fn(|_| TokenBucket::new(icmp.rate, icmp.burst)),
             mex: TokenBucket::unlimited(),
+            samples: TokenBucket::new(0, 0),
         }
     }
 }

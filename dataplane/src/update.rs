@@ -17,7 +17,7 @@ use crate::counters::Counters;
 use crate::drop::Drop;
 use crate::fib::grace::Grace;
 use crate::fib::{Fib4, Fib6};
-use crate::id::{AdjacencyId, PortId, VrfId};
+use crate::id::{AdjacencyId, PortId, SidId, VrfId};
 use crate::limit::IcmpLimits;
 use crate::table::{Adjacency, MexPolicy, NextHops, Port, Srv6};
 
@@ -100,6 +100,41 @@ pub enum Resume {
     Fail(Drop),
 }
 
+/// Octets of a packet that a [`Sample`] holds, at most.
+pub const SAMPLE_LEN: usize = 1536;
+/// Samples on their way to control.
+pub const SAMPLE_RING_LEN: usize = 64;
+
+/// A copy of a packet with the O-flag, as it arrived at a SID (RFC 9259, 2.1.1).
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// When it came, ns of the worker's clock.
+    pub arrival_ns: u64,
+    /// The port that received it.
+    pub port: PortId,
+    /// The SID.
+    pub sid: SidId,
+    /// Octets of the packet, of which [`SAMPLE_LEN`] are kept at most.
+    pub len: u32,
+    octets: [u8; SAMPLE_LEN],
+}
+
+impl Sample {
+    /// A copy of `packet`, from its IPv6 header on.
+    pub fn new(packet: &[u8], meta: &Meta, sid: SidId) -> Sample {
+        let mut octets = [0; SAMPLE_LEN];
+        for (to, from) in octets.iter_mut().zip(packet) {
+            *to = *from;
+        }
+        Sample { arrival_ns: meta.arrival_ns, port: meta.port, sid, len: packet.len() as u32, octets }
+    }
+
+    /// The octets that are kept.
+    pub fn octets(&self) -> &[u8] {
+        self.octets.get(..self.len as usize).unwrap_or(&self.octets)
+    }
+}
+
 /// What one worker and control share.
 #[derive(Debug)]
 pub struct Rings<B> {
@@ -111,6 +146,8 @@ pub struct Rings<B> {
     pub punts: ArrayQueue<Punt<B>>,
     /// Control → worker: packets.
     pub injects: ArrayQueue<Inject<B>>,
+    /// Worker → control: copies of packets with the O-flag.
+    pub samples: ArrayQueue<Sample>,
     /// When the worker no longer reads what a change to a routing table replaced.
     pub grace: Grace,
     /// Written by the worker, read by control.
@@ -124,6 +161,7 @@ impl<B> Default for Rings<B> {
             retired: ArrayQueue::new(RETIRED_RING_LEN),
             punts: ArrayQueue::new(PUNT_RING_LEN),
             injects: ArrayQueue::new(INJECT_RING_LEN),
+            samples: ArrayQueue::new(SAMPLE_RING_LEN),
             grace: Grace::default(),
             counters: Counters::default(),
         }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::buffer::PacketBuf;
-use crate::burst::{Burst, Meta, Step};
+use crate::burst::{Burst, Meta, Pending, Step};
 use crate::drop::Drop;
 use crate::graph::{self, Engine, NodeId};
 use crate::id::{MAX_PORTS, PortId};
@@ -169,7 +169,8 @@ impl<B: PacketBuf> Worker<B> {
                 Resume::Forward(adjacency) => {
                     counters.resumed.add(1);
                     meta.adjacency = adjacency;
-                    NodeId::Rewrite
+                    // It goes on where it had to wait.
+                    if meta.pending.has(Pending::SRV6) { NodeId::Srv6Rewrite } else { NodeId::Rewrite }
                 }
                 Resume::Fail(reason) => {
                     counters.resumed.add(1);
@@ -227,10 +228,13 @@ impl<B: PacketBuf> Worker<B> {
                 };
                 Update::Mex(replace(&mut tables.mex, new))
             }
-            Update::Srv6(new) => Update::Srv6(replace(&mut tables.srv6, new)),
+            Update::Srv6(new) => {
+                self.engine.limits.samples = TokenBucket::new(new.sample_rate, new.sample_burst);
+                Update::Srv6(replace(&mut tables.srv6, new))
+            }
             Update::Icmp(limits) => {
-                let mex = self.engine.limits.mex.clone();
-                self.engine.limits = Limits { mex, ..Limits::new(limits) };
+                let Limits { mex, samples, .. } = self.engine.limits.clone();
+                self.engine.limits = Limits { mex, samples, ..Limits::new(limits) };
                 Update::Icmp(limits)
             }
         }

@@ -100,6 +100,7 @@ impl<B> Router<B> {
                 link_local: port.link_local(),
                 addresses: port.addresses.iter().map(|(address, _)| *address).collect(),
                 egress_deny,
+                mtu: port.mtu,
                 is_sr_domain: configured.is_some_and(|c| c.sr_domain),
                 hmac: dataplane::table::srv6::HmacRule::default(),
                 policy: None,

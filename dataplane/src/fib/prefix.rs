@@ -130,6 +130,8 @@ impl fmt::Debug for Prefix4 {
 pub struct PrefixSet {
     /// Disjoint ranges of addresses, first and last, ascending.
     ranges: Box<[(u128, u128)]>,
+    /// Bit n: some address of the set has n as its first octet.
+    first_octets: [u64; 4],
 }
 
 impl PrefixSet {
@@ -138,8 +140,17 @@ impl PrefixSet {
         self.ranges.is_empty()
     }
 
+    /// False only when no address with this one's first octet is in the set: a quick answer for most addresses.
+    pub const fn may_contain(&self, address: u128) -> bool {
+        let octet = (address >> 120) as usize;
+        self.first_octets[octet / 64] >> (octet % 64) & 1 != 0
+    }
+
     /// True when a prefix of the set contains `address`.
     pub fn contains(&self, address: u128) -> bool {
+        if !self.may_contain(address) {
+            return false;
+        }
         let after = self.ranges.partition_point(|(first, _)| *first <= address);
         self.ranges.get(after.wrapping_sub(1)).is_some_and(|(_, last)| address <= *last)
     }
@@ -156,7 +167,13 @@ impl FromIterator<Prefix6> for PrefixSet {
                 ranges.push((prefix.address(), prefix.last_address()));
             }
         }
-        PrefixSet { ranges: ranges.into_boxed_slice() }
+        let mut first_octets = [0; 4];
+        for (first, last) in &ranges {
+            for octet in (first >> 120) as usize..=(last >> 120) as usize {
+                first_octets[octet / 64] |= 1 << (octet % 64);
+            }
+        }
+        PrefixSet { ranges: ranges.into_boxed_slice(), first_octets }
     }
 }
 
@@ -178,6 +195,7 @@ mod tests {
                 probes.extend([member.address(), member.last_address(), member.last_address().wrapping_add(1)]);
             }
             for probe in probes {
+                prop_assert!(set.may_contain(probe) || !set.contains(probe));
                 prop_assert_eq!(set.contains(probe), members.iter().any(|m| m.contains(probe)));
             }
         }

@@ -1,7 +1,7 @@
 //! Ethernet: is the frame for this station, and what does it carry (IEEE 802.3, RFC 2464).
 
 use crate::buffer::PacketBuf;
-use crate::burst::{Burst, Meta};
+use crate::burst::{Burst, Flags, Meta};
 use crate::graph::NodeId;
 use crate::table::Tables;
 use crate::wire::ethernet::{self, Header};
@@ -9,6 +9,8 @@ use crate::wire::ethernet::{self, Header};
 edges! {
     /// IPv6 for this station or a group.
     Ip6 => node Ip6Input,
+    /// Whatever it is: the port's policy carries it whole.
+    Steer => node Srv6Headend,
     /// The port is down.
     PortDown => drop PortDown,
     /// Shorter than the header.
@@ -21,9 +23,13 @@ edges! {
     Type => drop EthernetType,
 }
 
-fn step<B: PacketBuf>(tables: &Tables, buffer: &B, meta: &Meta) -> Next {
+fn step<B: PacketBuf>(tables: &Tables, buffer: &B, meta: &mut Meta) -> Next {
     let Some(port) = tables.port(meta.port).filter(|port| port.is_up) else { return Next::PortDown };
     let Some(header) = Header::of(buffer.bytes()) else { return Next::Short };
+    if port.policy.is_some() {
+        meta.flags = Flags::ETHERNET;
+        return Next::Steer;
+    }
     let destination = header.destination();
     if destination != port.mac && !destination.is_multicast() {
         return Next::Destination;

@@ -2,7 +2,7 @@
 //! and the rate allow one.
 
 use crate::buffer::{PacketBuf, packet};
-use crate::burst::{Burst, Flags, Meta};
+use crate::burst::{Burst, Flags, Meta, Pending};
 use crate::counters::Counters;
 use crate::graph::NodeId;
 use crate::limit::Limits;
@@ -30,7 +30,7 @@ fn step<B: PacketBuf>(
         return Next::Silent;
     };
     let cause = packet(buffer);
-    if meta.flags.has(Flags::ORIGINATED)
+    if meta.flags.has(Flags::ORIGINATED.and(Flags::ETHERNET).and(Flags::IPV4))
         || icmpv6::is_error_forbidden(frame_destination, cause, tables.mex.next_header)
     {
         return Next::Silent;
@@ -52,6 +52,10 @@ fn step<B: PacketBuf>(
     counters.drop_packet(meta.reason);
     counters.icmp_errors[kind].add(1);
     counters.made.add(1);
+    if meta.pending.has(Pending::SRV6) {
+        // Steered into another table, to which its source is no stranger only by chance.
+        meta.vrf = meta.source_vrf;
+    }
     *meta = meta.originated(destination);
     if ipv6::is_link_local(destination) {
         meta.out = meta.port;

@@ -22,6 +22,8 @@ edges! {
     Source => drop SourceAddress,
     /// A destination that is no destination.
     Destination => drop DestinationAddress,
+    /// From outside to where SIDs are.
+    Domain => drop SrDomain,
     /// A group that this node is not in.
     Multicast => drop Multicast,
     /// Another node's link-local address.
@@ -41,11 +43,14 @@ fn special(port: &Port, source: u128, meta: &mut Meta) -> Next {
         return Next::Source;
     }
     if source == ipv6::UNSPECIFIED {
-        meta.flags = Flags::UNSPECIFIED_SOURCE;
+        meta.flags = meta.flags.and(Flags::UNSPECIFIED_SOURCE);
     } else if ipv6::is_link_local(source) {
-        meta.flags = Flags::LINK_LOCAL_SOURCE;
+        meta.flags = meta.flags.and(Flags::LINK_LOCAL_SOURCE);
     }
     let destination = meta.destination;
+    if meta.flags.has(Flags::DECAPSULATED) {
+        return special_inside(destination);
+    }
     if ipv6::is_multicast(destination) {
         let is_member = destination == ipv6::ALL_NODES
             || destination == ipv6::ALL_ROUTERS
@@ -59,6 +64,25 @@ fn special(port: &Port, source: u128, meta: &mut Meta) -> Next {
         return if port.owns(destination) { Next::Local } else { Next::LinkLocal };
     }
     onward(port)
+}
+
+/// A tunnel is no link: what links have of their own does not come out of one.
+fn special_inside(destination: u128) -> Next {
+    if ipv6::is_multicast(destination) {
+        Next::Multicast
+    } else if ipv6::is_link_local(destination) {
+        Next::LinkLocal
+    } else if destination == ipv6::UNSPECIFIED || destination == ipv6::LOOPBACK {
+        Next::Destination
+    } else {
+        Next::Lookup
+    }
+}
+
+/// Where SIDs are is no place for packets from outside the SR domain (RFC 8754, 5.1; RFC 9602).
+#[cold]
+fn may_enter(tables: &Tables, source: u128, destination: u128) -> bool {
+    !tables.srv6.blocks.contains(destination) && !tables.srv6.edge_filter.contains(source)
 }
 
 fn onward(port: &Port) -> Next {
@@ -80,8 +104,18 @@ fn step<B: PacketBuf>(tables: &Tables, buffer: &mut B, meta: &mut Meta) -> Next 
         buffer.truncate(len);
     }
     let Some(port) = tables.port(meta.port) else { return Next::Length };
-    meta.vrf = port.vrf;
     meta.destination = destination;
+    if meta.flags.has(Flags::DECAPSULATED) {
+        let is_plain = is_ordinary(source) && is_ordinary(destination);
+        return if is_plain { Next::Lookup } else { special(port, source, meta) };
+    }
+    meta.vrf = port.vrf;
+    if !port.is_sr_domain
+        && tables.srv6.guards(source, destination)
+        && !may_enter(tables, source, destination)
+    {
+        return Next::Domain;
+    }
     if is_ordinary(source) && is_ordinary(destination) { onward(port) } else { special(port, source, meta) }
 }
 

@@ -1,12 +1,14 @@
 //! Packets for this node: echo is answered here, neighbor discovery goes to control, the rest ends as RFC 8200 (4) and
 //! RFC 4443 (3.1, 3.4) say.
 
-use super::mex_commit;
+use super::srv6::commit;
 use crate::buffer::{PacketBuf, packet, packet_mut};
 use crate::burst::{Burst, Meta, Pending};
 use crate::counters::Counters;
 use crate::graph::NodeId;
-use crate::table::Tables;
+use crate::table::{NextHop, Tables};
+use crate::wire::ext::UpperLayer;
+use crate::wire::srh::{self, Found};
 use crate::wire::{ext, icmpv6, ipv6, ipv6::protocol};
 
 edges! {
@@ -18,6 +20,10 @@ edges! {
     NeighborDiscovery => node Control,
     /// Taken note of.
     Consumed => node Consume,
+    /// No room for a header that was decided on before.
+    Headroom => drop Headroom,
+    /// A routing header of another type than this node processes, or segments left at an address that is no SID.
+    RoutingType => drop RoutingType,
     /// Not what it says it is.
     Malformed => drop LocalMalformed,
     /// This node does not reassemble.
@@ -38,14 +44,24 @@ edges! {
 
 /// Answers an echo request (RFC 4443, 4.2). The source is the address that was asked, or for a group or the
 /// subnet-router anycast address one of the port's.
-fn echo<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta: &mut Meta) -> Next {
+fn echo<B: PacketBuf>(
+    tables: &Tables,
+    counters: &Counters,
+    buffer: &mut B,
+    meta: &mut Meta,
+    upper: UpperLayer,
+) -> Next {
+    if !ext::remove_all(buffer, upper) {
+        return Next::Malformed;
+    }
     let packet = packet_mut(buffer);
     let Some(header) = ipv6::Header::of(packet) else { return Next::Malformed };
     let (asked, from) = (header.destination(), header.source());
     if from == ipv6::UNSPECIFIED {
         return Next::Source;
     }
-    let is_own = tables.ports.iter().any(|port| port.owns(asked));
+    let is_sid = matches!(tables.next_hops.entry(meta.next_hop), NextHop::Sid(_));
+    let is_own = is_sid || tables.ports.iter().any(|port| port.owns(asked));
     let Some(source) = (if is_own { Some(asked) } else { tables.icmp_source(meta.port) }) else {
         return Next::Malformed;
     };
@@ -63,14 +79,32 @@ fn echo<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta
     }
 }
 
+/// A routing header with segments left: an address that is no SID is no place to process it (RFC 8754, 4.3.2; RFC 8200,
+/// 4.4).
+fn is_under_way(packet: &[u8], meta: &mut Meta) -> bool {
+    let at = match srh::find(packet) {
+        Found::Srh(srh) if srh.header().segments_left() != 0 => {
+            usize::from(srh.place().offset) + srh::ROUTING_TYPE_AT
+        }
+        Found::UnknownRouting { routing_type_at } => routing_type_at,
+        _ => return false,
+    };
+    meta.parameter = at as u32;
+    true
+}
+
 fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta: &mut Meta) -> Next {
-    if std::mem::take(&mut meta.pending).has(Pending::STRIP) {
-        // This node's own address in a site's prefix: verified like any host's, so it is restored like any host's.
-        mex_commit::strip(counters, buffer, meta);
+    // This node's own address in a site's prefix: verified like any host's, so it is restored like any host's. What SRv6
+    // has sent here is as it would have arrived.
+    if meta.pending != Pending::NONE && !commit::settle(tables, counters, buffer, meta) {
+        return Next::Headroom;
     }
     let packet = packet(buffer);
     let Some(header) = ipv6::Header::of(packet) else { return Next::Malformed };
     let is_group = ipv6::is_multicast(header.destination());
+    if is_under_way(packet, meta) {
+        return Next::RoutingType;
+    }
     let hop_limit = header.hop_limit();
     // The AP header is no stop here: it is for hosts, and this node is none, so it counts as unknown.
     let Some(upper) = ext::upper_layer(packet, None) else { return Next::Malformed };
@@ -83,7 +117,7 @@ fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta
                 Next::HopLimit
             }
         }
-        (protocol::ICMPV6, Some(icmpv6::ECHO_REQUEST)) => echo(tables, counters, buffer, meta),
+        (protocol::ICMPV6, Some(icmpv6::ECHO_REQUEST)) => echo(tables, counters, buffer, meta, upper),
         (protocol::ICMPV6, Some(_)) => Next::Consumed,
         (protocol::ICMPV6, None) => Next::Malformed,
         _ if is_group => Next::Group,

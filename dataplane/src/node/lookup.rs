@@ -6,9 +6,11 @@ use crate::burst::{Burst, Meta, SLOTS};
 use crate::graph::NodeId;
 use crate::id::{NextHopId, VrfId};
 use crate::table::Tables;
+use crate::table::srv6::MAX_SEGMENTS;
 
-/// Lookups of one packet, at most: no sane configuration needs more.
-pub const MAX_LOOKUPS: u8 = 8;
+/// Lookups of one packet, at most: every segment of a list may be on this node, and no sane configuration needs more than
+/// a few besides.
+pub const MAX_LOOKUPS: u8 = MAX_SEGMENTS as u8 + 8;
 
 /// The edges of `next_hop`, and the bound on lookups.
 pub use super::next_hop::Next;

@@ -40,16 +40,32 @@ pub(super) fn strip<B: PacketBuf>(counters: &Counters, buffer: &mut B, meta: &Me
     }
 }
 
-fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta: &mut Meta) -> Next {
-    let pending = std::mem::take(&mut meta.pending);
+/// Inserts the AP header and exchanges, as far as either is pending. False when there is no room for a header that the
+/// packet needs.
+#[must_use]
+pub(super) fn add<B: PacketBuf>(
+    tables: &Tables,
+    counters: &Counters,
+    buffer: &mut B,
+    meta: &Meta,
+    pending: Pending,
+) -> bool {
     if pending.has(Pending::INSERT) && !insert(tables, counters, buffer, meta) {
         // Without the header the packet is what its sender made: unprotected, but it goes where it would have gone.
-        return if pending.has(Pending::EXCHANGE) { Next::Headroom } else { Next::Rewrite };
+        return !pending.has(Pending::EXCHANGE);
     }
     let offset = usize::from(meta.ap.offset);
     if pending.has(Pending::EXCHANGE) && ap::exchange(packet_mut(buffer), offset, meta.ap_exchanges).is_some()
     {
         counters.mex.exchanged.add(1);
+    }
+    true
+}
+
+fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta: &mut Meta) -> Next {
+    let pending = std::mem::take(&mut meta.pending);
+    if !add(tables, counters, buffer, meta, pending) {
+        return Next::Headroom;
     }
     if pending.has(Pending::STRIP) {
         strip(counters, buffer, meta);

@@ -53,3 +53,7 @@ pub mod next_hop;
 pub mod output;
 pub mod resolve;
 pub mod rewrite;
+pub mod srv6;
+pub mod srv6_endpoint;
+pub mod srv6_headend;
+pub mod srv6_rewrite;

@@ -2,7 +2,7 @@
 //! the flow among those that are up (RFC 2992 calls for flows to stay on their path).
 
 use crate::buffer::{PacketBuf, packet};
-use crate::burst::{Burst, Meta};
+use crate::burst::{Burst, Meta, Pending};
 use crate::drop::Drop;
 use crate::flow;
 use crate::graph::NodeId;
@@ -12,10 +12,16 @@ use crate::table::{NextHop, Tables, Trigger};
 edges! {
     /// A neighbor is known.
     Forward => node Rewrite,
+    /// A neighbor is known, and SRv6 has changes to make.
+    ForwardSrv6 => node Srv6Rewrite,
     /// The destination itself is a neighbor whose entry is not made yet.
     OnLink => node Resolve,
     /// This node.
     Local => node Local,
+    /// A SID of this node.
+    Sid => node Srv6Endpoint,
+    /// Into a policy.
+    Policy => node Srv6Headend,
     /// A site behind this node.
     Site => node MexSite,
     /// No way out, but MEX may know one.
@@ -44,14 +50,16 @@ fn no_way(tables: &Tables, meta: &mut Meta, trigger: Trigger) -> Next {
         Trigger::NextHopDown => (Drop::NextHopDown, Next::NextHopDown),
     };
     meta.reason = reason;
-    if tables.mex.triggers.contains(trigger) { Next::Mex } else { ordinary }
+    // What SRv6 has under way has no alternatives: neither an outer header nor a segment list (docs/mex.md).
+    let may_seek = !meta.pending.has(Pending::SRV6);
+    if may_seek && tables.mex.triggers.contains(trigger) { Next::Mex } else { ordinary }
 }
 
 fn forward(tables: &Tables, meta: &mut Meta, adjacency: Option<AdjacencyId>) -> Next {
     match adjacency {
         Some(adjacency) if tables.liveness.is_up(adjacency) => {
             meta.adjacency = adjacency;
-            Next::Forward
+            if meta.pending.has(Pending::SRV6) { Next::ForwardSrv6 } else { Next::Forward }
         }
         _ => no_way(tables, meta, Trigger::NextHopDown),
     }
@@ -74,7 +82,8 @@ pub fn step<B: PacketBuf>(tables: &Tables, buffer: &B, meta: &mut Meta) -> Next 
         }
         NextHop::Local => Next::Local,
         NextHop::Site { .. } => Next::Site,
-        NextHop::Sid(_) | NextHop::Policy(_) => no_way(tables, meta, Trigger::Unreachable),
+        NextHop::Sid(_) => Next::Sid,
+        NextHop::Policy(_) => Next::Policy,
         NextHop::NoRoute => no_way(tables, meta, Trigger::NoRoute),
         NextHop::Unreachable => no_way(tables, meta, Trigger::Unreachable),
         NextHop::Blackhole => no_way(tables, meta, Trigger::Blackhole),

@@ -17,6 +17,8 @@ pub struct Port {
     pub vrf: VrfId,
     /// False: administratively down, nothing is received or sent.
     pub is_up: bool,
+    /// Octets of an IP packet that it carries.
+    pub mtu: u16,
     /// Its link-local address (RFC 4291, 2.5.6).
     pub link_local: u128,
     /// Its other addresses, in the order of the configuration.

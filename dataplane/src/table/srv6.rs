@@ -3,7 +3,9 @@
 use super::next_hop::pick_by_weight;
 use crate::fib::PrefixSet;
 use crate::id::{NextHopId, PolicyId, PortId, SegmentListId, SidId, VrfId};
+use crate::wire::hmac::{self, Key};
 use crate::wire::ipv6::{self, protocol};
+use crate::wire::srh::{HmacTlv, Srh};
 
 /// Segments of one list, at most: 64 SIDs in full, or far more in CSID containers.
 pub const MAX_SEGMENTS: usize = 64;
@@ -87,7 +89,7 @@ impl Flavors {
 }
 
 /// What a packet needs for its SRH to be believed (RFC 8754, 2.1.2).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum HmacRule {
     /// An HMAC TLV is not looked at.
     #[default]
@@ -262,7 +264,7 @@ impl SegmentList {
         let segments_left = segments.len() - usize::from(!mode.is_insert());
         let has_srh = !entries.is_empty() || hmac.is_some();
         let srh = if has_srh {
-            srh_octets(&entries, segments_left as u8, hmac.map(|(_, id)| id))
+            srh_octets(&entries, segments_left as u8, mode.is_reduced(), hmac.map(|(_, id)| id))
         } else {
             Vec::new()
         };
@@ -303,16 +305,18 @@ impl SegmentList {
 /// Octets of an HMAC TLV: type, length, D and reserved, key id, HMAC (RFC 8754, 2.1.2).
 pub const HMAC_TLV_LEN: usize = 40;
 const HMAC_TLV_TYPE: u8 = 5;
+const HMAC_D: u8 = 0x80;
 
 /// An SRH with these entries (the last segment first) whose next header is still open.
-fn srh_octets(entries: &[u128], segments_left: u8, hmac_key_id: Option<u32>) -> Vec<u8> {
+fn srh_octets(entries: &[u128], segments_left: u8, is_reduced: bool, hmac_key_id: Option<u32>) -> Vec<u8> {
     let tlv_len = if hmac_key_id.is_some() { HMAC_TLV_LEN } else { 0 };
     let len = SRH_FIXED_LEN + SEGMENT_LEN * entries.len() + tlv_len;
     let last_entry = entries.len().saturating_sub(1) as u8;
     let mut srh = vec![0, (len / 8 - 1) as u8, ROUTING_TYPE_SRH, segments_left, last_entry, 0, 0, 0];
     srh.extend(entries.iter().flat_map(|entry| entry.to_be_bytes()));
     if let Some(id) = hmac_key_id {
-        srh.extend([HMAC_TLV_TYPE, (HMAC_TLV_LEN - 2) as u8, 0, 0]);
+        // D: a reduced list does not hold the first segment, so that the destination cannot be compared with it.
+        srh.extend([HMAC_TLV_TYPE, (HMAC_TLV_LEN - 2) as u8, if is_reduced { HMAC_D } else { 0 }, 0]);
         srh.extend(id.to_be_bytes());
     }
     srh.resize(len, 0);
@@ -363,11 +367,34 @@ pub struct Srv6 {
     pub blocks: PrefixSet,
     /// Sources that are dropped at ports outside the SR domain, and destinations that do not leave by them (RFC 9602).
     pub edge_filter: PrefixSet,
-    /// Copies of packets with the O-flag are wanted (RFC 9259, 2.1.1).
-    pub is_sampled: bool,
+    /// Copies of packets with the O-flag that a worker makes a second; 0: the flag is not looked at (RFC 9259, 2.1.1).
+    pub sample_rate: u64,
+    /// Copies at once within the rate.
+    pub sample_burst: u64,
+    /// HMAC keys (RFC 8754, 2.1.2).
+    pub keys: Box<[Key]>,
 }
 
 impl Srv6 {
+    /// True when the HMAC TLV of `srh` is right by the key that it names (RFC 8754, 2.1.2.1).
+    pub fn is_authentic(&self, source: u128, destination: u128, srh: &Srh<'_>, tlv: &HmacTlv<'_>) -> bool {
+        hmac::is_destination_listed(destination, srh, tlv)
+            && self.keys.iter().any(|key| key.id() == tlv.key_id && key.verify(source, srh, tlv))
+    }
+
+    /// Fills in the HMAC TLV of the header that a list pushes, when it has one.
+    pub fn sign(&self, list: &SegmentList, source: u128, header: &mut [u8]) {
+        if let Some(key) = list.hmac_key.and_then(|key| self.keys.get(usize::from(key))) {
+            // A list that names a key has room for its hash.
+            let _ = key.sign(source, header);
+        }
+    }
+
+    /// True when a packet from outside the SR domain needs a closer look: its first octets are those of a SID block.
+    pub fn guards(&self, source: u128, destination: u128) -> bool {
+        self.blocks.may_contain(destination) || self.edge_filter.may_contain(source)
+    }
+
     /// A SID, when there is such a SID.
     pub fn sid(&self, id: SidId) -> Option<&Sid> {
         self.sids.get(id.index())?.as_ref()

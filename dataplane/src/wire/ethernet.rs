@@ -80,6 +80,9 @@ impl FromStr for Mac {
     }
 }
 
+/// Octets of a VLAN tag (IEEE 802.1Q).
+pub const VLAN_LEN: usize = 4;
+
 /// A lens over an Ethernet header.
 ///
 /// ```text

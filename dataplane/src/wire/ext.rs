@@ -2,6 +2,7 @@
 
 use super::ap;
 use super::ipv6::{self, protocol};
+use crate::buffer::{FRONT_LEN, PacketBuf, packet_mut};
 
 /// Headers that [`upper_layer`] walks at most: no sane packet has more.
 pub const MAX_UPPER_LAYER_WALK: usize = 16;
@@ -162,6 +163,36 @@ pub fn upper_layer(packet: &[u8], ap_next_header: Option<u8>) -> Option<UpperLay
         };
     }
     None
+}
+
+/// Takes the extension headers out of a packet that this node is the destination of: `upper` follows the IPv6 header
+/// then. False, and nothing has changed, when there are others than Hop-by-Hop, Destination Options and Routing.
+#[must_use]
+pub fn remove_all<B: PacketBuf>(buffer: &mut B, upper: UpperLayer) -> bool {
+    let octets = usize::from(upper.place.offset).saturating_sub(ipv6::LEN);
+    if octets == 0 {
+        return true;
+    }
+    let packet = packet_mut(buffer);
+    let mut walk = Cursor::first(packet);
+    while let Some(at) = walk
+        && at.offset < usize::from(upper.place.offset)
+    {
+        let is_passed = matches!(
+            at.next_header,
+            protocol::HOP_BY_HOP | protocol::DESTINATION_OPTIONS | protocol::ROUTING
+        );
+        if !is_passed {
+            return false;
+        }
+        walk = at.past_units(packet);
+    }
+    let Some(mut header) = ipv6::Header::of_mut(packet) else { return false };
+    let Some(payload_len) = usize::from(header.payload_len()).checked_sub(octets) else { return false };
+    header.set_payload_len(payload_len as u16);
+    header.set_next_header(upper.protocol);
+    buffer.bytes_mut().copy_within(..FRONT_LEN, octets);
+    buffer.trim_front(octets)
 }
 
 /// True when the Fragment header at `offset` has fragment offset 0.

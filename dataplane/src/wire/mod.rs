@@ -9,6 +9,7 @@ pub mod ap;
 pub mod checksum;
 pub mod ethernet;
 pub mod ext;
+pub mod hmac;
 pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;

@@ -148,7 +148,7 @@ fn is_made_from(plan: &Plan, packet: &[u8], cause: &[u8], may_translate: bool) -
         return false;
     }
     match packet[40] {
-        129 => cause[6] == ICMPV6 && cause[40] == 128 && packet[44..] == cause[44..],
+        129 => echo(cause).is_some_and(|asked| asked[0] == 128 && packet[44..] == asked[4..]),
         1..=4 => {
             let quote = octets::quoted(cause);
             packet.len() <= 1280
@@ -158,6 +158,19 @@ fn is_made_from(plan: &Plan, packet: &[u8], cause: &[u8], may_translate: bool) -
         }
         _ => false,
     }
+}
+
+/// The ICMPv6 message of a packet, behind headers that its destination passes.
+fn echo(packet: &[u8]) -> Option<&[u8]> {
+    let (mut kind, mut at) = (packet[6], 40);
+    while kind != ICMPV6 {
+        let header = packet.get(at..).filter(|header| header.len() > 8)?;
+        if !matches!(kind, 0 | 43 | 60) {
+            return None;
+        }
+        (kind, at) = (header[0], at + 8 + 8 * usize::from(header[1]));
+    }
+    packet.get(at..).filter(|message| message.len() >= 8)
 }
 
 /// True when the packet carries an ICMPv6 error or redirect, behind any headers that say where they end.
