@@ -1,6 +1,7 @@
 //! The routes as they were asked for: by VRF and prefix, before anything is compiled.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use dataplane::fib::Prefix6;
 use dataplane::id::{MAX_VRFS, PortId, VrfId};
@@ -34,6 +35,8 @@ pub enum Action {
     Blackhole,
     /// Reject.
     Unreachable,
+    /// Steer into the SRv6 policy of this name.
+    Policy(Arc<str>),
 }
 
 /// All routes of both families ([`crate::family`]), and the VRFs that they name.
@@ -126,7 +129,7 @@ impl Rib {
         let routes = self.tables.get(vrf.index()).into_iter().flatten();
         let found = routes.filter(|(_, action)| match action {
             Action::Via(vias) => vias.iter().any(is_one),
-            Action::Mex | Action::Blackhole | Action::Unreachable => false,
+            Action::Mex | Action::Blackhole | Action::Unreachable | Action::Policy(_) => false,
         });
         let mut prefixes: Vec<_> = found.map(|(prefix, _)| *prefix).collect();
         prefixes.sort_unstable();
@@ -207,7 +210,7 @@ impl Rib {
                     }
                 }
             }
-            Action::Blackhole | Action::Unreachable => {}
+            Action::Blackhole | Action::Unreachable | Action::Policy(_) => {}
         }
     }
 }
@@ -225,6 +228,7 @@ pub fn resolve(
         RouteAction::Mex => Action::Mex,
         RouteAction::Blackhole => Action::Blackhole,
         RouteAction::Unreachable => Action::Unreachable,
+        RouteAction::Policy(name) => Action::Policy(Arc::from(name.as_str())),
         RouteAction::Via(hops) => {
             let mut vias = Vec::with_capacity(hops.len());
             for hop in hops {

@@ -37,6 +37,30 @@ pub const MAX_PEER_PREFIXES: usize = 16;
 pub const MAX_MEX_DENY: usize = 256;
 /// Pairs in `[mex] permit`.
 pub const MAX_MEX_PERMIT: usize = 256;
+/// `[[srv6.locator]]` sections.
+pub const MAX_LOCATORS: usize = 256;
+/// SIDs, binding SIDs not counted.
+pub const MAX_SIDS: usize = 65_536;
+/// `[[srv6.policy]]` sections.
+pub const MAX_POLICIES: usize = 16_384;
+/// `[[srv6.hmac-key]]` sections.
+pub const MAX_HMAC_KEYS: usize = 256;
+/// Octets of an HMAC secret: one block of SHA-256, as in Linux.
+pub const MAX_SECRET_BYTES: usize = 64;
+/// Candidate paths of one policy.
+pub const MAX_CANDIDATE_PATHS: usize = 16;
+/// Segment lists of one candidate path.
+pub const MAX_SEGMENT_LISTS: usize = 64;
+/// Segments of one list. Each takes 16 octets of every packet.
+pub const MAX_SEGMENTS: usize = 64;
+/// Prefixes in `[srv6] edge-filter`.
+pub const MAX_EDGE_FILTER: usize = 64;
+/// The shortest prefix that a SID or locator can be: an SRv6 block of RFC 9602.
+pub const MIN_SID_LENGTH: u8 = 16;
+/// The longest prefix of a NEXT-CSID SID: the argument holds an identifier of 16 bits at least.
+pub const MAX_NEXT_CSID_SID_LENGTH: u8 = 112;
+/// Bits of an identifier of a REPLACE-CSID SID.
+pub const CSID_LENGTHS: [u8; 2] = [16, 32];
 /// Octets of a port's or a VRF's name.
 pub const MAX_NAME_BYTES: usize = 64;
 /// Octets of a device string.
@@ -64,3 +88,17 @@ pub const MEX_BURST: RangeInclusive<u64> = 1..=1_000_000_000;
 pub const MEX_MAX_HEADERS: RangeInclusive<u64> = 1..=16;
 /// Octets that the search for the AP header may pass.
 pub const MEX_MAX_OCTETS: RangeInclusive<u64> = 8..=2048;
+/// Bits of the block of a NEXT-CSID SID.
+pub const BLOCK_BITS: RangeInclusive<u64> = 1..=111;
+/// Bits that can be written for an identifier; see [`CSID_LENGTHS`].
+pub const CSID_BITS: RangeInclusive<u64> = 1..=128;
+/// Preference of a candidate path (RFC 9256, 2.7).
+pub const PREFERENCE: RangeInclusive<u64> = 0..=0xffff_ffff;
+/// HMAC key id; 0 means none (RFC 8754, 2.1.2).
+pub const HMAC_KEY_ID: RangeInclusive<u64> = 1..=0xffff_ffff;
+/// Flow label of an outer header: 20 bits, never 0.
+pub const FLOW_LABEL: RangeInclusive<u64> = 1..=0xf_ffff;
+/// O-flag copies a second.
+pub const OAM_RATE: RangeInclusive<u64> = 1..=1_000_000;
+/// O-flag copies that may be made at once.
+pub const OAM_BURST: RangeInclusive<u64> = 1..=1_000_000;

@@ -22,6 +22,7 @@ pub mod prefix;
 mod raw;
 mod report;
 mod section;
+pub mod srv6;
 pub(crate) mod suggest;
 mod validate;
 

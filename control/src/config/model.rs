@@ -6,6 +6,7 @@ use dataplane::table::{Trigger, Triggers};
 
 use super::prefix::{Prefix, Prefix6};
 use super::report::Problem;
+use super::srv6::{HmacMode, Srv6};
 
 /// The VRF of everything that names none.
 pub const DEFAULT_VRF: &str = "default";
@@ -25,6 +26,8 @@ pub struct Config {
     pub routes: Vec<RouteConfig>,
     /// MEX.
     pub mex: Mex,
+    /// SRv6.
+    pub srv6: Srv6,
     pub(super) run_problems: Vec<Problem>,
 }
 
@@ -45,7 +48,8 @@ impl Config {
         let ports = self.ports.iter().map(|port| port.vrf.as_str());
         let routes = self.routes.iter().map(|route| route.vrf.as_str());
         let mut seen = std::collections::HashSet::from([DEFAULT_VRF]);
-        let named = ports.chain(routes).filter(|vrf| seen.insert(vrf));
+        let sids = self.srv6.sids.iter().filter_map(|sid| sid.vrf.as_deref());
+        let named = ports.chain(routes).chain(sids).filter(|vrf| seen.insert(vrf));
         std::iter::once(DEFAULT_VRF).chain(named.collect::<Vec<_>>()).collect()
     }
 }
@@ -111,6 +115,10 @@ pub struct PortConfig {
     pub sr_domain: bool,
     /// Destinations that must not leave by this port.
     pub egress_deny: Vec<Prefix>,
+    /// The HMAC TLV of packets from here.
+    pub hmac: HmacMode,
+    /// The policy that every frame from here goes into.
+    pub policy: Option<String>,
 }
 
 impl PortConfig {
@@ -153,6 +161,8 @@ pub enum RouteAction {
     Blackhole,
     /// Drop and say so by ICMP.
     Unreachable,
+    /// Steer into the SRv6 policy of this name.
+    Policy(String),
 }
 
 /// One next hop of a route.

@@ -1,18 +1,16 @@
 //! The configuration as written: the right keys with values of the right type, each with its place.
 //! What the values mean is checked by `validate`.
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::limits;
 use super::model::{Hugepages, Idle};
 use super::report::{Located, Report};
 use super::section::{List, Section};
+use super::srv6::{HmacMode, RawSrv6, hmac_mode};
 
 /// Text of a key that may be absent, or of the wrong type and already reported.
 pub(super) type Text<'t> = Option<Located<&'t str>>;
-
-/// The answer to everything that would need SRv6.
-pub(super) const NO_SRV6: &str = "SRv6 is not part of this version; remove this";
 
 pub(super) struct RawConfig<'t> {
     pub dpdk: RawDpdk<'t>,
@@ -21,6 +19,7 @@ pub(super) struct RawConfig<'t> {
     pub neighbors: Vec<RawNeighbor<'t>>,
     pub routes: Vec<RawRoute<'t>>,
     pub mex: RawMex<'t>,
+    pub srv6: RawSrv6<'t>,
 }
 
 #[derive(Default)]
@@ -50,6 +49,8 @@ pub(super) struct RawPort<'t> {
     pub address: Option<List<'t>>,
     pub sr_domain: Option<Located<bool>>,
     pub egress_deny: Option<List<'t>>,
+    pub hmac: Option<HmacMode>,
+    pub policy: Text<'t>,
 }
 
 pub(super) struct RawNeighbor<'t> {
@@ -69,6 +70,7 @@ pub(super) struct RawRoute<'t> {
 pub(super) enum RawAction<'t> {
     Via(Vec<RawNextHop<'t>>),
     Word(Located<&'t str>),
+    Policy(Located<&'t str>),
 }
 
 pub(super) struct RawNextHop<'t> {
@@ -122,33 +124,10 @@ impl<'t> RawConfig<'t> {
             neighbors,
             routes,
             mex: root.table("mex", "[mex]").map(RawMex::read).unwrap_or_default(),
+            srv6: root.table("srv6", "[srv6]").map(RawSrv6::read).unwrap_or_default(),
         };
-        refuse_srv6(&mut root, report);
         root.finish();
         config
-    }
-}
-
-/// One problem for every SRv6 section, at its header.
-fn refuse_srv6(root: &mut Section<'_, '_>, report: &Report<'_>) {
-    let Some(value) = root.take("srv6") else { return };
-    let refuse = |at| report.problem(at, NO_SRV6);
-    let Some(sections) = value.get_ref().as_table() else {
-        return refuse(value.span().start);
-    };
-    let is_section = |value: &DeValue<'_>| match value {
-        DeValue::Table(_) => true,
-        DeValue::Array(items) => !items.is_empty() && items.iter().all(|item| item.get_ref().is_table()),
-        _ => false,
-    };
-    if sections.is_empty() || sections.values().any(|value| !is_section(value.get_ref())) {
-        refuse(value.span().start);
-    }
-    for section in sections.values().filter(|value| is_section(value.get_ref())) {
-        match section.get_ref().as_array() {
-            Some(items) => items.iter().for_each(|item| refuse(item.span().start)),
-            None => refuse(section.span().start),
-        }
     }
 }
 
@@ -177,7 +156,11 @@ impl RawIcmp {
 }
 
 /// A string that has a default: absent and of the wrong type are not the same.
-fn optional<'t>(section: &mut Section<'t, '_>, key: &'static str, expected: &str) -> Result<Text<'t>, ()> {
+pub(super) fn optional<'t>(
+    section: &mut Section<'t, '_>,
+    key: &'static str,
+    expected: &str,
+) -> Result<Text<'t>, ()> {
     match section.string(key, expected) {
         None if section.key_at(key).is_some() => Err(()),
         text => Ok(text),
@@ -204,6 +187,8 @@ impl<'t> RawPort<'t> {
             address: section.strings("address", "a list of strings like [\"2001:db8:a::1/64\"]"),
             sr_domain: located_boolean(&mut section, "sr-domain"),
             egress_deny: section.strings("egress-deny", "a list of strings like [\"2001:db8::/32\"]"),
+            hmac: hmac_mode(&mut section),
+            policy: section.string("policy", "a string, the name of a [[srv6.policy]]"),
         };
         section.require("name", "name = \"...\"");
         section.finish();
@@ -233,7 +218,7 @@ impl<'t> RawRoute<'t> {
         let expected = "a list of next hops, like [{ address = \"2001:db8:a::2\", port = \"isp-a\" }]";
         let next_hops = section.tables("via", "a next hop", limits::MAX_GROUP_MEMBERS, expected);
         let word = section.string("action", "\"mex\", \"blackhole\" or \"unreachable\"");
-        section.take("policy");
+        let policy = section.string("policy", "a string, the name of a [[srv6.policy]]");
         let kinds = ["via", "action", "policy"];
         let mut given: Vec<(usize, &str)> =
             kinds.into_iter().filter_map(|key| Some((section.key_at(key)?, key))).collect();
@@ -241,7 +226,6 @@ impl<'t> RawRoute<'t> {
         match given.as_slice() {
             [] if kinds.iter().any(|key| section.is_misspelt(key)) => {}
             [] => report.problem(section.at, "[[route]] has none of via, action and policy; add one"),
-            [(at, "policy")] => report.problem(*at, NO_SRV6),
             [_] => {}
             [(_, first), rest @ ..] => {
                 for (at, more) in rest {
@@ -254,6 +238,7 @@ impl<'t> RawRoute<'t> {
                 next_hops.map(|hops| RawAction::Via(hops.into_iter().map(RawNextHop::read).collect()))
             }
             [(_, "action")] => word.map(RawAction::Word),
+            [(_, "policy")] => policy.map(RawAction::Policy),
             _ => None,
         };
         section.require("prefix", "prefix = \"...\"");

@@ -67,6 +67,16 @@ impl<'t, 'r> Section<'t, 'r> {
         self.entries.get_key_value(key).map(|(key, _)| key.span().start)
     }
 
+    /// Where the value of a key is written, if it is.
+    pub fn value_at(&self, key: &str) -> Option<usize> {
+        self.entries.get(key).map(|value| value.span().start)
+    }
+
+    /// Reports a problem of this section.
+    pub fn problem(&self, at: usize, message: impl Into<String>) {
+        self.report.problem(at, message);
+    }
+
     fn wrong(&self, at: usize, key: &str, is: &str, expected: &str) {
         self.report.problem(at, format!("{key} is {is}; it must be {expected}"));
     }
@@ -87,6 +97,25 @@ impl<'t, 'r> Section<'t, 'r> {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let written = self.string(key, &alternatives(&words))?;
         choose(self.report, key, written, choices)
+    }
+
+    /// One of a few words, or an integer within a range.
+    pub fn word_or_integer<T: Copy>(
+        &mut self,
+        key: &'static str,
+        choices: &[(&str, T)],
+        range: RangeInclusive<u64>,
+        meaning: impl Fn(u64) -> T,
+    ) -> Option<T> {
+        let value = self.take(key)?;
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        let (min, max) = (range.start(), range.end());
+        let expected = format!("an integer from {min} to {max}, or {}", alternatives(&words));
+        let word = value.get_ref().as_str();
+        if let Some((_, value)) = choices.iter().find(|(name, _)| Some(*name) == word) {
+            return Some(*value);
+        }
+        self.ranged(key, value, &range, &expected).map(|number| meaning(number.value))
     }
 
     pub fn boolean(&mut self, key: &'static str) -> Option<bool> {
@@ -181,6 +210,22 @@ impl<'t, 'r> Section<'t, 'r> {
                 None
             }
         }
+    }
+
+    /// A table that is a value, `key = { ... }`; `Err`: it is something else.
+    pub fn inline(
+        &mut self,
+        key: &'static str,
+        title: &'static str,
+        expected: &str,
+    ) -> Result<Option<Section<'t, 'r>>, ()> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let at = value.span().start;
+        let Some(entries) = value.get_ref().as_table() else {
+            self.wrong(at, key, kind(value.get_ref()), expected);
+            return Err(());
+        };
+        Ok(Some(self.nested(title, at, entries)))
     }
 
     /// The `[[sections]]` of one name, or a list of inline tables; where each starts is its own `at`.

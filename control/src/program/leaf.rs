@@ -156,7 +156,7 @@ impl Surroundings {
             Action::Via(vias) => self.via(vias, adjacencies),
             Action::Mex => Some(Target::Mex),
             Action::Blackhole => Some(Target::Blackhole),
-            Action::Unreachable => Some(Target::Unreachable),
+            Action::Unreachable | Action::Policy(_) => Some(Target::Unreachable),
         }
     }
 

@@ -108,6 +108,6 @@ impl<B: PacketBuf> Router<B> {
 fn next_hops(action: &Action) -> Vec<(PortId, u128)> {
     match action {
         Action::Via(vias) => vias.iter().filter_map(|via| Some((via.port, via.address?))).collect(),
-        Action::Mex | Action::Blackhole | Action::Unreachable => Vec::new(),
+        Action::Mex | Action::Blackhole | Action::Unreachable | Action::Policy(_) => Vec::new(),
     }
 }

@@ -123,6 +123,7 @@ impl<B> Router<B> {
             Action::Mex => json!({ "action": "mex" }),
             Action::Blackhole => json!({ "action": "blackhole" }),
             Action::Unreachable => json!({ "action": "unreachable" }),
+            Action::Policy(name) => json!({ "policy": &**name }),
             Action::Via(vias) => {
                 let vias = vias.iter().map(|via| {
                     let is_up = self.ports.get(via.port.index()).is_some_and(super::RouterPort::is_up)

@@ -172,7 +172,6 @@ fn warnings_for_what_can_be_run_but_does_nothing() {
     assert_eq!(
         warnings("[[port]]\nname='c'\nsr-domain=true\naddress=['2001:db8:a::/64']"),
         [
-            "t.toml:12:1: warning: SRv6 is not part of this version: sr-domain has no effect",
             "t.toml:13:10: warning: 2001:db8:a:: is the first address of its subnet, which every router of the subnet has (RFC 4291, 2.6.1)",
             "t.toml:13:10: warning: 2001:db8:a::/64 is the subnet of port \"isp-a\" too",
         ]

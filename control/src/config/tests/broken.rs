@@ -1,4 +1,4 @@
-//! Texts that are not TOML, SRv6, and limits.
+//! Texts that are not TOML, and limits.
 
 use std::fmt::Write;
 
@@ -32,24 +32,6 @@ fn duplicate_keys_do_not_hide_the_rest() {
              max-prefixes, trigger, deny, rate, burst, max-headers, max-octets",
         ],
     );
-}
-
-#[test]
-fn srv6_is_refused_once_per_section() {
-    refused(
-        "[srv6]\nupper-layer = ['icmpv6']\n[[srv6.locator]]\nname = 'main'\nwhatever = 1\n\n[[srv6.sid]]\n[[srv6.sid]]\n\n\
-         [[srv6.policy]]\n[[route]]\nprefix = '2001:db8::/32'\npolicy = 'gold'\n",
-        &[
-            "1:1: SRv6 is not part of this version; remove this",
-            "3:1: SRv6 is not part of this version; remove this",
-            "7:1: SRv6 is not part of this version; remove this",
-            "8:1: SRv6 is not part of this version; remove this",
-            "10:1: SRv6 is not part of this version; remove this",
-            "13:1: SRv6 is not part of this version; remove this",
-        ],
-    );
-    refused("[srv6]\n", &["1:1: SRv6 is not part of this version; remove this"]);
-    refused("srv6 = 1\n", &["1:8: SRv6 is not part of this version; remove this"]);
 }
 
 /// `count` sections, each a line.

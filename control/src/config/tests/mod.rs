@@ -4,6 +4,7 @@ mod accepted;
 mod broken;
 mod properties;
 mod references;
+mod srv6;
 mod values;
 
 use super::{Config, parse};

@@ -20,6 +20,18 @@ fn fragment() -> impl Strategy<Value = String> {
         "[[mex.peer]]\n",
         "[srv6]\n",
         "[[srv6.sid]]\n",
+        "[[srv6.policy]]\n",
+        "[[srv6.locator]]\n",
+        "sid",
+        "behavior",
+        "flavors",
+        "segment-list",
+        "segments",
+        "mode",
+        "'End.X'",
+        "'PSP'",
+        "'encap'",
+        "'fc00::1'",
         "[port]\n",
         "name",
         "device",
@@ -81,6 +93,9 @@ fn line() -> impl Strategy<Value = String> {
         "[[mex.site]]",
         "[[mex.peer]]",
         "[[srv6.sid]]",
+        "[[srv6.policy]]",
+        "[[srv6.locator]]",
+        "[srv6]",
     ]);
     let key = prop::sample::select(vec![
         "name",
@@ -100,6 +115,17 @@ fn line() -> impl Strategy<Value = String> {
         "queues",
         "egress-deny",
         "sr-domain",
+        "sid",
+        "behavior",
+        "flavors",
+        "mode",
+        "source",
+        "binding-sid",
+        "segment-list",
+        "candidate-path",
+        "hmac",
+        "hmac-key",
+        "hop-limit",
         "other",
     ]);
     let value = prop::sample::select(vec![
@@ -120,6 +146,18 @@ fn line() -> impl Strategy<Value = String> {
         "[{port='a'}]",
         "[{address='2001:db8::2'}]",
         "[{address='fe80::1', port='b', weight=3}]",
+        "[{segments=['fc00::1']}]",
+        "[{preference=3, segment-list=[{segments=['fc00::1']}]}]",
+        "{address='2001:db8::2', port='a'}",
+        "'fc00:0:1::/48'",
+        "'fc00::1'",
+        "'End'",
+        "'End.X'",
+        "'uN'",
+        "'encap'",
+        "'insert'",
+        "['PSP']",
+        "['NEXT-CSID']",
         "[{}]",
         "[1]",
         "{}",
@@ -144,6 +182,14 @@ fn check(text: &str) -> Result<(), TestCaseError> {
                         prop_assert!(port.is_some_and(|port| port.vrf == route.vrf) && hop.weight > 0);
                     }
                 }
+            }
+            for sid in &config.srv6.sids {
+                prop_assert_eq!(sid.faults(), []);
+                prop_assert_eq!(sid.reference_faults(&config.ports, &config.srv6.policies), []);
+            }
+            for policy in &config.srv6.policies {
+                prop_assert_eq!(policy.faults(), []);
+                prop_assert_eq!(policy.path_faults(), []);
             }
             for inside in config.mex.sites.iter().map(|site| &site.inside) {
                 prop_assert!(config.port(inside).is_some());

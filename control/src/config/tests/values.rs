@@ -9,7 +9,7 @@ fn unknown_keys_with_the_nearest_known_one() {
         &[
             "3:1: unknown key \"adress\" in [[port]]; did you mean \"address\"?",
             "4:1: unknown key \"speed\" in [[port]]; the keys are: name, device, queues, mac, mtu, vrf, address, \
-             sr-domain, egress-deny",
+             sr-domain, egress-deny, hmac, policy",
             "6:2: unknown key \"mexx\" in the file; did you mean \"mex\"?",
             "8:1: unknown key \"worker\" in [dpdk]; did you mean \"workers\"?",
         ],

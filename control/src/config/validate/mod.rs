@@ -13,6 +13,7 @@ use super::prefix::{Prefix, Prefix6};
 use super::raw::{RawConfig, Text};
 use super::report::{Located, Problem, Report, quoted};
 use super::section::List;
+use super::srv6;
 
 /// The ports that were validated, and what is known to be missing from them: a problem that only
 /// follows from that would send the reader the wrong way.
@@ -27,7 +28,7 @@ pub(super) struct Ports {
 
 impl Ports {
     /// A reference to a port by its name; `None` when there is no such port.
-    fn named(&self, report: &Report<'_>, name: Located<&str>) -> Option<&PortConfig> {
+    pub(super) fn named(&self, report: &Report<'_>, name: Located<&str>) -> Option<&PortConfig> {
         let found = self.list.iter().find(|port| port.name == name.value);
         if found.is_none() && !self.names_missing {
             report.problem(name.at, super::unknown_port(&self.list, name.value));
@@ -40,7 +41,11 @@ impl Ports {
 pub(super) fn validate(raw: &RawConfig<'_>, report: &Report<'_>) -> Config {
     let ports = ports::ports(report, &raw.ports);
     let neighbors = ports::neighbors(report, &ports, &raw.neighbors);
-    let routes = routes::routes(report, &ports, &raw.routes);
+    let srv6 = srv6::srv6(report, &ports, &raw.srv6);
+    for name in raw.ports.iter().filter_map(|port| port.policy) {
+        srv6::check_port_policy(report, &srv6, name);
+    }
+    let routes = routes::routes(report, &ports, &srv6, &raw.routes);
     let mex_route = routes.iter().any(|route| route.action == RouteAction::Mex);
     let mex = mex::mex(report, &ports, &raw.mex, mex_route);
     if let Some(at) = routes::first_mex_route(&raw.routes) {
@@ -54,6 +59,7 @@ pub(super) fn validate(raw: &RawConfig<'_>, report: &Report<'_>) -> Config {
         neighbors,
         routes,
         mex,
+        srv6: srv6.srv6,
         run_problems: ports.run_problems,
     }
 }
@@ -62,8 +68,9 @@ pub(super) fn validate(raw: &RawConfig<'_>, report: &Report<'_>) -> Config {
 fn vrf_count(report: &Report<'_>, raw: &RawConfig<'_>) {
     let of_ports = raw.ports.iter().filter_map(|port| port.vrf.ok().flatten());
     let of_routes = raw.routes.iter().filter_map(|route| route.vrf.ok().flatten());
+    let of_sids = raw.srv6.sids.iter().filter_map(|sid| sid.vrf.ok().flatten());
     let mut seen = HashSet::from([DEFAULT_VRF]);
-    for vrf in of_ports.chain(of_routes) {
+    for vrf in of_ports.chain(of_routes).chain(of_sids) {
         if seen.insert(vrf.value) && seen.len() > limits::MAX_VRFS {
             let max = limits::MAX_VRFS;
             return report.problem(vrf.at, format!("more than {max} VRFs; at most {max} are possible"));
@@ -72,7 +79,7 @@ fn vrf_count(report: &Report<'_>, raw: &RawConfig<'_>) {
 }
 
 /// Checks the characters of a name that commands, file names and metrics must be able to carry.
-fn check_name(report: &Report<'_>, what: &str, name: Located<&str>) {
+pub(super) fn check_name(report: &Report<'_>, what: &str, name: Located<&str>) {
     let max = limits::MAX_NAME_BYTES;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let first = name.value.starts_with(|c: char| c.is_ascii_alphanumeric());
@@ -109,7 +116,7 @@ fn prefix(report: &Report<'_>, text: Located<&str>) -> Option<Prefix> {
 }
 
 /// An IPv6 prefix.
-fn prefix6(report: &Report<'_>, text: Located<&str>) -> Option<Prefix6> {
+pub(super) fn prefix6(report: &Report<'_>, text: Located<&str>) -> Option<Prefix6> {
     match prefix(report, text)? {
         Prefix::V6(prefix) => Some(prefix),
         Prefix::V4(prefix) => {
@@ -120,7 +127,7 @@ fn prefix6(report: &Report<'_>, text: Located<&str>) -> Option<Prefix6> {
 }
 
 /// Reports the first item beyond a limit, and cuts the list there.
-fn limited<'l, 't>(
+pub(super) fn limited<'l, 't>(
     report: &Report<'_>,
     what: &str,
     list: &'l List<'t>,

@@ -62,9 +62,6 @@ fn one_port<'t>(
     }
     let name = raw.name.map_or("", |name| name.value);
     let vrf = vrf_name(report, raw.vrf);
-    if let Some(on) = raw.sr_domain.filter(|on| on.value) {
-        report.warning(on.at, "SRv6 is not part of this version: sr-domain has no effect");
-    }
     PortConfig {
         name: name.to_owned(),
         device: raw.device.ok().flatten().map(|device| check_device(report, device, seen)),
@@ -81,6 +78,8 @@ fn one_port<'t>(
         addresses: addresses(report, raw, name, vrf, seen, details_missing),
         sr_domain: raw.sr_domain.is_some_and(|on| on.value),
         egress_deny: egress_deny(report, raw),
+        hmac: raw.hmac.unwrap_or_default(),
+        policy: raw.policy.map(|policy| policy.value.to_owned()),
     }
 }
 

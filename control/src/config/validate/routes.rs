@@ -10,6 +10,7 @@ use crate::config::prefix::Prefix;
 use crate::config::raw::{RawAction, RawNextHop, RawRoute};
 use crate::config::report::{Located, Report, quoted};
 use crate::config::section::choose;
+use crate::config::srv6::Checked;
 
 /// `action` of a route.
 const ACTIONS: [(&str, &RouteAction); 3] = [
@@ -18,7 +19,12 @@ const ACTIONS: [(&str, &RouteAction); 3] = [
     ("unreachable", &RouteAction::Unreachable),
 ];
 
-pub(super) fn routes(report: &Report<'_>, ports: &Ports, raw: &[RawRoute<'_>]) -> Vec<RouteConfig> {
+pub(super) fn routes(
+    report: &Report<'_>,
+    ports: &Ports,
+    srv6: &Checked,
+    raw: &[RawRoute<'_>],
+) -> Vec<RouteConfig> {
     let mut seen: HashMap<(&str, Prefix), usize> = HashMap::new();
     let mut found = Vec::with_capacity(raw.len());
     for route in raw {
@@ -38,6 +44,11 @@ pub(super) fn routes(report: &Report<'_>, ports: &Ports, raw: &[RawRoute<'_>]) -
         let action = match &route.action {
             None => None,
             Some(RawAction::Word(word)) => choose(report, "action", *word, &ACTIONS).cloned(),
+            Some(RawAction::Policy(name)) => srv6.policy(report, *name).map(|policy| {
+                let problem = prefix.and_then(|prefix| policy.steering_problem(prefix.value));
+                problem.into_iter().for_each(|problem| report.problem(name.at, problem));
+                RouteAction::Policy(name.value.to_owned())
+            }),
             Some(RawAction::Via(hops)) => {
                 Some(RouteAction::Via(group(report, ports, route, vrf, prefix, hops)))
             }

@@ -1,0 +1,443 @@
+//! From the SRv6 sections as written to the validated ones.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::policy::{segment_count_problem, segment_problem};
+use super::raw::{Maybe, RawHmacKey, RawLocator, RawOam, RawPath, RawPolicy, RawSid, RawSrv6, RawVia};
+use super::{
+    Behavior, CandidatePath, Fault, Flavors, FlowLabel, HmacKey, HopLimit, Locator, LocatorFormat, Oam,
+    OamTarget, Policy, SegmentList, Sid, SidText, Srv6, TrafficClass, UpperLayers, Via, unknown_policy,
+};
+use crate::config::limits;
+use crate::config::prefix::Prefix6;
+use crate::config::raw::Text;
+use crate::config::report::{Located, Report, quoted};
+use crate::config::section::{List, choose};
+use crate::config::suggest;
+use crate::config::validate::{Ports, check_name, limited, prefix6};
+
+/// O-flag copies a second when nothing is said.
+const DEFAULT_OAM_RATE: u32 = 100;
+/// O-flag copies at once when nothing is said.
+const DEFAULT_OAM_BURST: u32 = 10;
+
+/// What was validated, and what is known to be missing from it.
+pub(in crate::config) struct Checked {
+    pub srv6: Srv6,
+    /// Some policy's name or mode could not be read.
+    policies_missing: bool,
+}
+
+impl Checked {
+    /// A reference to a policy by its name; `None` when there is no such policy.
+    pub fn policy(&self, report: &Report<'_>, name: Located<&str>) -> Option<&Policy> {
+        let found = self.srv6.policy(name.value);
+        if found.is_none() && !self.policies_missing {
+            let names = self.srv6.policies.iter().map(|policy| policy.name.as_str());
+            report.problem(name.at, unknown_policy(names, name.value));
+        }
+        found
+    }
+}
+
+pub(in crate::config) fn srv6(report: &Report<'_>, ports: &Ports, raw: &RawSrv6<'_>) -> Checked {
+    let default = Srv6::default();
+    let hmac_keys = hmac_keys(report, &raw.hmac_keys);
+    let keys_missing = raw.hmac_keys.iter().any(|key| key.id.is_none());
+    let mut seen = HashMap::new();
+    let sids = sids(report, &raw.sids, &mut seen);
+    let (policies, policies_missing) = policies(report, &raw.policies, &hmac_keys, keys_missing, &mut seen);
+    let srv6 = Srv6 {
+        upper_layers: raw
+            .upper_layer
+            .as_ref()
+            .map_or(default.upper_layers, |list| upper_layers(report, list)),
+        edge_filter: raw.edge_filter.as_ref().map_or(default.edge_filter, |list| edge_filter(report, list)),
+        oam: raw.oam.as_ref().and_then(|oam| self::oam(report, oam)),
+        hmac_keys,
+        locators: locators(report, &raw.locators),
+        sids: sids.iter().map(|(sid, _)| sid.clone()).collect(),
+        policies,
+    };
+    for (sid, raw) in &sids {
+        check_references(report, ports, &srv6, policies_missing, sid, raw);
+    }
+    warn_about_place(report, ports, raw, &srv6);
+    Checked { srv6, policies_missing }
+}
+
+fn report_faults(report: &Report<'_>, places: &super::raw::Places, faults: Vec<Fault>) {
+    for fault in faults {
+        report.problem(places.of_key(fault.key), fault.message);
+    }
+}
+
+/// Locators first, then what lies in none: both may be meant otherwise.
+fn warn_about_place(report: &Report<'_>, ports: &Ports, raw: &RawSrv6<'_>, srv6: &Srv6) {
+    let locators_missing = raw.locators.iter().any(|locator| locator.prefix.is_none());
+    let binding = raw.policies.iter().filter_map(|policy| policy.binding_sid.ok().flatten());
+    let written: Vec<_> = raw.sids.iter().filter_map(|sid| sid.sid).chain(binding).collect();
+    for text in &written {
+        let Ok(sid) = text.value.parse::<SidText>() else { continue };
+        if !srv6.is_in_locator(&sid.prefix()) && !locators_missing {
+            report.warning(text.at, format!("SID {sid} lies in no [[srv6.locator]]"));
+        }
+    }
+    let has_domain = ports.list.iter().any(|port| port.sr_domain);
+    if let (Some(first), false, false) = (written.first(), has_domain, ports.list.is_empty()) {
+        let closed = "no [[port]] has sr-domain = true: packets that arrive for a SID are dropped";
+        report.warning(first.at, closed);
+    }
+}
+
+fn upper_layers(report: &Report<'_>, list: &List<'_>) -> UpperLayers {
+    let mut layers = UpperLayers { icmpv6: false, udp: false, tcp: false };
+    for word in &list.items {
+        let Some(layer) = choose(report, "upper-layer", *word, &[("icmpv6", 0), ("udp", 1), ("tcp", 2)])
+        else {
+            continue;
+        };
+        let flag = [&mut layers.icmpv6, &mut layers.udp, &mut layers.tcp].into_iter().nth(layer);
+        if flag.is_some_and(|flag| std::mem::replace(flag, true)) {
+            report.problem(word.at, format!("{} is listed twice; remove one", quoted(word.value)));
+        }
+    }
+    layers
+}
+
+fn edge_filter(report: &Report<'_>, list: &List<'_>) -> Vec<Prefix6> {
+    let mut found = Vec::new();
+    for text in limited(report, "edge-filter prefixes", list, limits::MAX_EDGE_FILTER) {
+        let Some(prefix) = prefix6(report, *text) else { continue };
+        if found.contains(&prefix) {
+            report.problem(text.at, format!("{prefix} is listed twice; remove one"));
+        } else {
+            found.push(prefix);
+        }
+    }
+    found
+}
+
+fn oam(report: &Report<'_>, raw: &RawOam<'_>) -> Option<Oam> {
+    let target = match (raw.capture.ok()?, raw.sink.ok()?) {
+        (Some(capture), None) if capture.value.is_empty() => {
+            report.problem(capture.at, "capture is empty; write the name of a file");
+            return None;
+        }
+        (Some(capture), None) => OamTarget::Capture(capture.value.to_owned()),
+        (None, Some(sink)) => match sink.value.parse() {
+            Ok(address) => OamTarget::Sink(address),
+            Err(_) => {
+                let example = "write it like \"[2001:db8::1]:9000\"";
+                report.problem(
+                    sink.at,
+                    format!("sink {} is no address and port; {example}", quoted(sink.value)),
+                );
+                return None;
+            }
+        },
+        (Some(_), Some(sink)) => {
+            report.problem(sink.at, "[srv6.oam] has capture already; remove sink or capture");
+            return None;
+        }
+        (None, None) => {
+            report.problem(raw.at, "[srv6.oam] has neither capture nor sink; add one");
+            return None;
+        }
+    };
+    let number = |value: Option<u64>, default| value.map_or(default, |value| value as u32);
+    let (rate, burst) = (number(raw.rate, DEFAULT_OAM_RATE), number(raw.burst, DEFAULT_OAM_BURST));
+    Some(Oam { rate, burst, target })
+}
+
+fn hmac_keys(report: &Report<'_>, raw: &[RawHmacKey<'_>]) -> Vec<HmacKey> {
+    let mut seen: HashMap<u64, usize> = HashMap::new();
+    let mut found = Vec::new();
+    for key in raw {
+        if let Some(id) = key.id
+            && let Some(first) = seen.insert(id.value, id.at)
+        {
+            let line = report.line(first);
+            let twice = format!("there is an HMAC key {} already (line {line})", id.value);
+            report.problem(id.at, format!("{twice}; use another id"));
+        }
+        let max = limits::MAX_SECRET_BYTES;
+        if let Some(secret) = key.secret.filter(|s| s.value.is_empty() || s.value.len() > max) {
+            let octets = secret.value.len();
+            report.problem(secret.at, format!("secret has {octets} octets; it must have 1 to {max}"));
+        }
+        if let (Some(id), Some(secret)) = (key.id, key.secret) {
+            found.push(HmacKey { id: id.value as u32, secret: secret.value.to_owned() });
+        }
+    }
+    found
+}
+
+/// What an F3216 locator may be: the block, or the block and a node.
+const F3216_LENGTHS: std::ops::RangeInclusive<u8> = 32..=48;
+
+fn locators(report: &Report<'_>, raw: &[RawLocator<'_>]) -> Vec<Locator> {
+    let mut names: HashMap<&str, usize> = HashMap::new();
+    let mut prefixes: HashMap<Prefix6, usize> = HashMap::new();
+    let mut found = Vec::new();
+    for locator in raw {
+        if let Some(name) = locator.name {
+            check_name(report, "locator name", name);
+            if let Some(first) = names.insert(name.value, name.at) {
+                let line = report.line(first);
+                let twice = format!("there is a locator {} already (line {line})", quoted(name.value));
+                report.problem(name.at, format!("{twice}; use another name"));
+            }
+        }
+        let prefix = locator.prefix.and_then(|text| Some((prefix6(report, text)?, text)));
+        let Some((prefix, text)) = prefix else { continue };
+        let format = locator.format.unwrap_or(LocatorFormat::Full);
+        if let Some(first) = prefixes.insert(prefix, text.at) {
+            let line = report.line(first);
+            report.problem(text.at, format!("{prefix} is a locator already (line {line}); remove one"));
+        } else if let Err(why) = format!("{prefix}").parse::<SidText>() {
+            report.problem(text.at, why);
+        } else if format == LocatorFormat::UsidF3216 && !F3216_LENGTHS.contains(&prefix.length()) {
+            let (min, max) = (F3216_LENGTHS.start(), F3216_LENGTHS.end());
+            let rule = format!("with format usid-f3216 it must be from /{min} to /{max}");
+            report.problem(text.at, format!("{prefix} is a /{}; {rule}", prefix.length()));
+        }
+        let name = locator.name.map_or_else(String::new, |name| name.value.to_owned());
+        found.push(Locator { name, prefix, format });
+    }
+    found
+}
+
+/// A SID, unless another has its prefix.
+fn sid_text(report: &Report<'_>, text: Located<&str>, seen: &mut HashMap<Prefix6, usize>) -> Option<SidText> {
+    let sid: SidText = match text.value.parse() {
+        Ok(sid) => sid,
+        Err(message) => {
+            report.problem(text.at, message);
+            return None;
+        }
+    };
+    if let Some(first) = seen.insert(sid.prefix(), text.at) {
+        let line = report.line(first);
+        report.problem(text.at, format!("{sid} is a SID already (line {line}); a SID has one behavior"));
+    }
+    Some(sid)
+}
+
+fn sids<'r, 't>(
+    report: &Report<'_>,
+    raw: &'r [RawSid<'t>],
+    seen: &mut HashMap<Prefix6, usize>,
+) -> Vec<(Sid, &'r RawSid<'t>)> {
+    let mut found = Vec::with_capacity(raw.len());
+    for raw in raw {
+        let text = raw.sid.and_then(|text| sid_text(report, text, seen));
+        let names = Behavior::NAMES;
+        let behavior = raw.behavior.and_then(|word| choose(report, "behavior", word, &names));
+        let flavors = raw.flavors.as_ref().map(|list| flavors(report, list));
+        let via = raw.via.as_ref().map(|via| via.as_ref().map(|via| self::via(report, via)));
+        if let Ok(Some(vrf)) = raw.vrf {
+            check_name(report, "VRF name", vrf);
+        }
+        let (Some(sid), Some((behavior, is_next))) = (text, behavior) else { continue };
+        let (Ok(via), Ok(vrf), Ok(port), Ok(policy)) = (via, raw.vrf, raw.port, raw.policy) else { continue };
+        // A next hop that could not be read is reported.
+        let Some(via) = via.map_or(Some(None), |via| via.map(Some)) else { continue };
+        let mut flavors = flavors.unwrap_or_default();
+        flavors.next_csid |= is_next;
+        let name = |text: Text<'_>| text.map(|text| text.value.to_owned());
+        let bits = |bits: Option<u64>| bits.map(|bits| bits as u8);
+        let sid = Sid {
+            sid,
+            behavior,
+            flavors,
+            via,
+            vrf: name(vrf),
+            port: name(port),
+            policy: name(policy),
+            hmac: raw.hmac.unwrap_or_default(),
+            block_length: bits(raw.block_length),
+            csid_length: bits(raw.csid_length),
+        };
+        report_faults(report, &raw.places, sid.faults());
+        found.push((sid, raw));
+    }
+    found
+}
+
+fn flavors(report: &Report<'_>, list: &List<'_>) -> Flavors {
+    let mut flavors = Flavors::default();
+    for word in &list.items {
+        let Some(flag) = flavors.flag(word.value) else {
+            let all = || "it must be \"PSP\", \"USP\", \"USD\", \"NEXT-CSID\" or \"REPLACE-CSID\"".to_owned();
+            let hint = suggest::hint(word.value, Flavors::NAMES, all);
+            report.problem(word.at, format!("flavor is {}; {hint}", quoted(word.value)));
+            continue;
+        };
+        if std::mem::replace(flag, true) {
+            report.problem(word.at, format!("{} is listed twice; remove one", quoted(word.value)));
+        }
+    }
+    flavors
+}
+
+fn via(report: &Report<'_>, via: &RawVia<'_>) -> Option<Via> {
+    let (address, port) = (via.address.ok()?, via.port.ok()?);
+    let address = match address.map(|text| (text, text.value.parse::<IpAddr>())) {
+        None => None,
+        Some((_, Ok(address))) => Some(address),
+        Some((text, Err(_))) => {
+            let example = "write it like 2001:db8::1";
+            report.problem(text.at, format!("{} is not an IP address; {example}", quoted(text.value)));
+            return None;
+        }
+    };
+    Some(Via { address, port: port.map(|port| port.value.to_owned()) })
+}
+
+fn check_references(
+    report: &Report<'_>,
+    ports: &Ports,
+    srv6: &Srv6,
+    policies_missing: bool,
+    sid: &Sid,
+    raw: &RawSid<'_>,
+) {
+    if !sid.faults().is_empty() {
+        return;
+    }
+    for fault in sid.reference_faults(&ports.list, &srv6.policies) {
+        let follows = match fault.key {
+            "policy" => policies_missing,
+            "port" => ports.names_missing,
+            _ => ports.names_missing || ports.details_missing,
+        };
+        if !follows {
+            report.problem(raw.places.of_key(fault.key), fault.message);
+        }
+    }
+}
+
+/// The policies, and whether the name or mode of one is missing.
+fn policies(
+    report: &Report<'_>,
+    raw: &[RawPolicy<'_>],
+    keys: &[HmacKey],
+    keys_missing: bool,
+    seen: &mut HashMap<Prefix6, usize>,
+) -> (Vec<Policy>, bool) {
+    let mut names: HashMap<&str, usize> = HashMap::new();
+    let mut found = Vec::with_capacity(raw.len());
+    let mut missing = false;
+    for raw in raw {
+        if let Some(name) = raw.name {
+            check_name(report, "policy name", name);
+            if let Some(first) = names.insert(name.value, name.at) {
+                let line = report.line(first);
+                let twice = format!("there is a policy {} already (line {line})", quoted(name.value));
+                report.problem(name.at, format!("{twice}; use another name"));
+            }
+        }
+        let binding_sid = raw.binding_sid.map(|text| text.and_then(|text| sid_text(report, text, seen)));
+        let source = address(report, raw.source);
+        let paths = raw.paths.as_ref().map(|paths| candidate_paths(report, paths));
+        let (Some(name), Some(mode)) = (raw.name, raw.mode) else {
+            missing = true;
+            continue;
+        };
+        let mut policy = Policy {
+            name: name.value.to_owned(),
+            mode,
+            binding_sid: binding_sid.ok().flatten(),
+            // What could not be read is not missing too: any address stands for it.
+            source: source.unwrap_or(Some(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))),
+            candidate_path: paths.unwrap_or_default(),
+            hmac_key: raw.hmac_key.map(|id| id.value as u32),
+            hop_limit: raw.hop_limit.unwrap_or_default(),
+            traffic_class: raw.traffic_class.unwrap_or_default(),
+            flow_label: raw.flow_label.unwrap_or_default(),
+        };
+        report_faults(report, &raw.places, policy.faults());
+        let key_fault = policy.key_fault(keys).filter(|_| !keys_missing);
+        report_faults(report, &raw.places, key_fault.into_iter().collect());
+        warn_about_outer(report, raw, &policy);
+        policy.sort();
+        found.push(policy);
+    }
+    (found, missing)
+}
+
+/// What speaks of the outer header has no effect where there is none.
+fn warn_about_outer(report: &Report<'_>, raw: &RawPolicy<'_>, policy: &Policy) {
+    let outer = [
+        ("source", policy.source.is_some()),
+        ("hop-limit", policy.hop_limit != HopLimit::default()),
+        ("traffic-class", policy.traffic_class != TrafficClass::default()),
+        ("flow-label", policy.flow_label != FlowLabel::default()),
+    ];
+    for (key, _) in outer.into_iter().filter(|(_, is_given)| *is_given && policy.mode.is_insert()) {
+        let why = format!("mode {} pushes no header: {key} has no effect", policy.mode);
+        report.warning(raw.places.of_key(key), why);
+    }
+}
+
+/// An IPv6 address; `Err` when there is one that could not be read.
+fn address(report: &Report<'_>, text: Maybe<Located<&str>>) -> Result<Option<Ipv6Addr>, ()> {
+    let Some(text) = text? else { return Ok(None) };
+    let Some(address) = segment(report, text, "source") else { return Err(()) };
+    Ok(Some(address))
+}
+
+/// A unicast IPv6 address.
+fn segment(report: &Report<'_>, text: Located<&str>, what: &str) -> Option<Ipv6Addr> {
+    let problem = match text.value.parse::<Ipv6Addr>() {
+        Ok(address) if what == "source" => return Some(address),
+        Ok(address) => match segment_problem(address) {
+            None => return Some(address),
+            Some(problem) => problem,
+        },
+        Err(_) => format!("{} is not an IPv6 address; write it like fc00:0:2:100::", quoted(text.value)),
+    };
+    report.problem(text.at, problem);
+    None
+}
+
+fn candidate_paths(report: &Report<'_>, raw: &[RawPath<'_>]) -> Vec<CandidatePath> {
+    let mut seen: HashMap<u32, usize> = HashMap::new();
+    let mut found = Vec::with_capacity(raw.len());
+    for path in raw {
+        let preference = path.preference.map_or(CandidatePath::DEFAULT_PREFERENCE, |p| p.value as u32);
+        if let Some(written) = path.preference
+            && let Some(first) = seen.insert(preference, written.at)
+        {
+            let line = report.line(first);
+            let twice = format!("a candidate path has preference {preference} already (line {line})");
+            report.problem(written.at, format!("{twice}; give each its own"));
+        }
+        let lists = path.lists.iter().map(|list| SegmentList {
+            weight: list.weight.map_or(1, |weight| weight as u8),
+            segments: list.segments.as_ref().map(|list| segments(report, list)).unwrap_or_default(),
+        });
+        found.push(CandidatePath { preference, segment_list: lists.collect() });
+    }
+    found
+}
+
+fn segments(report: &Report<'_>, list: &List<'_>) -> Vec<Ipv6Addr> {
+    if let Some(problem) = segment_count_problem(list.items.len()) {
+        let beyond = list.items.get(limits::MAX_SEGMENTS).map_or(list.at, |segment| segment.at);
+        report.problem(beyond, problem);
+    }
+    let items = list.items.iter().take(limits::MAX_SEGMENTS);
+    items.filter_map(|text| segment(report, *text, "segment")).collect()
+}
+
+/// The policy that a port names must take frames.
+pub(in crate::config) fn check_port_policy(report: &Report<'_>, checked: &Checked, name: Located<&str>) {
+    let Some(policy) = checked.policy(report, name) else { return };
+    if !policy.mode.is_l2() {
+        let is = format!("policy {} has mode {}", quoted(name.value), policy.mode);
+        report.problem(name.at, format!("{is}; a port needs one of mode l2-encap or l2-encap-red"));
+    }
+}
