@@ -52,6 +52,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             "neighbors": config.neighbors.len(),
             "routes": config.routes.len(),
             "vrfs": config.vrfs(),
+            "sids": config.srv6.sids.len(),
+            "policies": config.srv6.policies.len(),
             "mex": {
                 "triggers": config.mex.effective_triggers().names().collect::<Vec<_>>(),
                 "sites": config.mex.sites.len(),
@@ -91,6 +93,12 @@ fn summary(config: &Config) -> String {
         if n > 0 {
             parts.push(count(n, name));
         }
+    }
+    let srv6 = &config.srv6;
+    if !srv6.sids.is_empty() || !srv6.policies.is_empty() {
+        parts.push(count(srv6.sids.len(), "SID"));
+        let policies = srv6.policies.len();
+        parts.push(if policies == 1 { "1 policy".to_owned() } else { format!("{policies} policies") });
     }
     parts.join(", ")
 }

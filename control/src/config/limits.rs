@@ -39,10 +39,12 @@ pub const MAX_MEX_DENY: usize = 256;
 pub const MAX_MEX_PERMIT: usize = 256;
 /// `[[srv6.locator]]` sections.
 pub const MAX_LOCATORS: usize = 256;
-/// SIDs, binding SIDs not counted.
-pub const MAX_SIDS: usize = 65_536;
+/// SIDs, binding SIDs included.
+pub const MAX_SIDS: usize = dataplane::id::MAX_SIDS;
 /// `[[srv6.policy]]` sections.
-pub const MAX_POLICIES: usize = 16_384;
+pub const MAX_POLICIES: usize = dataplane::id::MAX_POLICIES;
+/// Segment lists of all policies together.
+pub const MAX_ALL_SEGMENT_LISTS: usize = dataplane::id::MAX_SEGMENT_LISTS;
 /// `[[srv6.hmac-key]]` sections.
 pub const MAX_HMAC_KEYS: usize = 256;
 /// Octets of an HMAC secret: one block of SHA-256, as in Linux.
@@ -52,7 +54,7 @@ pub const MAX_CANDIDATE_PATHS: usize = 16;
 /// Segment lists of one candidate path.
 pub const MAX_SEGMENT_LISTS: usize = 64;
 /// Segments of one list. Each takes 16 octets of every packet.
-pub const MAX_SEGMENTS: usize = 64;
+pub const MAX_SEGMENTS: usize = dataplane::table::srv6::MAX_SEGMENTS;
 /// Prefixes in `[srv6] edge-filter`.
 pub const MAX_EDGE_FILTER: usize = 64;
 /// The shortest prefix that a SID or locator can be: an SRv6 block of RFC 9602.

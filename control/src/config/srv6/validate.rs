@@ -63,8 +63,23 @@ pub(in crate::config) fn srv6(report: &Report<'_>, ports: &Ports, raw: &RawSrv6<
     for (sid, raw) in &sids {
         check_references(report, ports, &srv6, policies_missing, sid, raw);
     }
+    check_totals(report, raw, &srv6);
     warn_about_place(report, ports, raw, &srv6);
     Checked { srv6, policies_missing }
+}
+
+/// Binding SIDs are SIDs too, and every list of every policy takes a place.
+fn check_totals(report: &Report<'_>, raw: &RawSrv6<'_>, srv6: &Srv6) {
+    let binding = srv6.policies.iter().filter(|policy| policy.binding_sid.is_some()).count();
+    let lists: usize = srv6.policies.iter().map(|policy| policy.segment_lists().count()).sum();
+    let totals = [
+        (srv6.sids.len() + binding, limits::MAX_SIDS, "SIDs, binding SIDs included"),
+        (lists, limits::MAX_ALL_SEGMENT_LISTS, "segment lists in all policies"),
+    ];
+    let last = raw.policies.last().map_or(0, |policy| policy.places.of_key("name"));
+    for (count, max, what) in totals.into_iter().filter(|(count, max, _)| count > max) {
+        report.problem(last, format!("{count} {what}; at most {max} are possible"));
+    }
 }
 
 fn report_faults(report: &Report<'_>, places: &super::raw::Places, faults: Vec<Fault>) {
