@@ -296,8 +296,11 @@ fn what_cannot_be_edited_is_left_alone() {
     longest[4..6].copy_from_slice(&(u16::MAX - 55).to_be_bytes());
     not_inserted(&longest, &full());
     let mut b = buffer(&plain);
-    assert!(!insert(&mut b, DIRECT, &repr(&[S1; 8])), "more than the headroom");
+    assert!(!insert(&mut b, DIRECT, &repr(&[S1; 127])), "more than the memory has room for");
     assert_eq!(b.bytes(), buffer(&plain).bytes());
+    assert!(insert(&mut b, DIRECT, &repr(&[S1; 64])), "more than the headroom");
+    assert_eq!(packet(&b).len(), plain.len() + 8 + 64 * 16);
+    assert_eq!(packet(&b)[packet(&b).len() - 8..], *UDP);
 }
 
 #[test]

@@ -109,7 +109,7 @@ pub struct HmacTlv<'a> {
     pub at: usize,
     /// D: the destination address is not to be compared with the list, because the list is reduced.
     pub is_destination_unchecked: bool,
-    /// Which key, as both ends agreed; 0 is none (RFC 8754, 2.1.2).
+    /// Which key, as both ends agreed.
     pub key_id: u32,
     /// The keyed hash.
     pub value: &'a [u8; 32],
