@@ -6,10 +6,12 @@
 //! here, a `Repr` holds its fields as values and `emit`s them.
 
 pub mod ap;
+pub mod arp;
 pub mod checksum;
 pub mod ethernet;
 pub mod ext;
 pub mod hmac;
+pub mod icmpv4;
 pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;

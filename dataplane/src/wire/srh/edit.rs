@@ -16,7 +16,10 @@ fn open<B: PacketBuf>(buffer: &mut B, place: Place, octets: usize) -> Option<u8>
     let (offset, announced_at) = (usize::from(place.offset), usize::from(place.next_header_at));
     let front = ethernet::LEN + offset;
     let payload_len = longer(packet(buffer), octets)?;
-    if offset < ipv6::LEN || announced_at >= offset || buffer.bytes().len() < front || !buffer.grow_front(octets)
+    if offset < ipv6::LEN
+        || announced_at >= offset
+        || buffer.bytes().len() < front
+        || !buffer.grow_front(octets)
     {
         return None;
     }
