@@ -2,10 +2,11 @@
 
 pub mod churn;
 pub mod fib;
+pub mod srv6;
 
 use std::sync::Arc;
 
-use dataplane::buffer::{HeapBuf, PacketBuf};
+use dataplane::buffer::HeapBuf;
 use dataplane::fib::{Fib6, Prefix6};
 use dataplane::id::{AdjacencyId, NextHopId, PortId, VrfId};
 use dataplane::table::{Adjacency, Liveness, MexPolicy, NextHop, NextHops, Port, Trigger};
@@ -68,7 +69,7 @@ impl PacketIo<HeapBuf> for Loop {
     fn receive(&mut self, _queue: usize, arrivals: &mut Arrivals<'_, HeapBuf>) {
         for (frame, template) in self.frames.iter_mut().zip(&self.templates) {
             if let Some(mut frame) = frame.take() {
-                frame.bytes_mut().copy_from_slice(template);
+                let _ = frame.refill(template);
                 let _ = arrivals.push(PortId(0), frame);
             }
         }
@@ -89,9 +90,14 @@ pub struct Bench {
 impl Bench {
     /// A worker with two ports, a route to [`REACHABLE`], and MEX on; `frames` (at most 256) go through it.
     pub fn new(templates: Vec<Vec<u8>>) -> Bench {
+        Bench::with(templates, tables())
+    }
+
+    /// The same with other tables, of which port 0 receives.
+    pub fn with(templates: Vec<Vec<u8>>, tables: impl IntoIterator<Item = Update>) -> Bench {
         let liveness = Arc::new(Liveness::default());
         let rings = Arc::new(Rings::default());
-        for update in tables() {
+        for update in tables {
             let _ = rings.updates.push(update);
         }
         let worker = Worker::new(rings, liveness);

@@ -86,6 +86,17 @@ impl HeapBuf {
         memory[HEAP_HEADROOM_BYTES..end].copy_from_slice(frame);
         HeapBuf { memory: memory.into_boxed_slice(), start: HEAP_HEADROOM_BYTES, end, cause }
     }
+
+    /// Holds `frame` again, as a new buffer would, in the memory that it has. False, and nothing has changed, when that is
+    /// too small.
+    #[must_use]
+    pub fn refill(&mut self, frame: &[u8]) -> bool {
+        let end = HEAP_HEADROOM_BYTES + frame.len();
+        let Some(octets) = self.memory.get_mut(HEAP_HEADROOM_BYTES..end) else { return false };
+        octets.copy_from_slice(frame);
+        (self.start, self.end) = (HEAP_HEADROOM_BYTES, end);
+        true
+    }
 }
 
 impl PacketBuf for HeapBuf {
@@ -147,6 +158,9 @@ mod tests {
         assert!(!b.trim_front(2));
         b.truncate(9);
         assert_eq!(b.bytes(), [2]);
+        assert!(b.refill(&[7, 8, 9, 10]) && !b.refill(&[0; 4096]));
+        assert_eq!(b.bytes(), [7, 8, 9, 10]);
+        assert_eq!(b.headroom(), HEAP_HEADROOM_BYTES);
     }
 
     #[test]
