@@ -41,23 +41,47 @@ struct Outer {
     segments_left: Option<u8>,
 }
 
-const fn outer(destination: u128, segments_left: Option<u8>) -> Option<Outer> {
-    Some(Outer { destination, segments_left })
-}
-
 /// All of them; the first is plain forwarding.
 pub const WORKLOADS: [Workload; 11] = [
     Workload { name: "plain forwarding", outer: None, policy: None },
-    Workload { name: "End, SRH of 3", outer: outer(sid(1, 0x100), Some(2)), policy: None },
-    Workload { name: "End with PSP, SRH of 3", outer: outer(sid(1, 0x101), Some(1)), policy: None },
-    Workload { name: "uN (End with NEXT-CSID)", outer: outer(sid(5, 2), None), policy: None },
+    Workload {
+        name: "End, SRH of 3",
+        outer: Some(Outer { destination: sid(1, 0x100), segments_left: Some(2) }),
+        policy: None,
+    },
+    Workload {
+        name: "End with PSP, SRH of 3",
+        outer: Some(Outer { destination: sid(1, 0x101), segments_left: Some(1) }),
+        policy: None,
+    },
+    Workload {
+        name: "uN (End with NEXT-CSID)",
+        outer: Some(Outer { destination: sid(5, 2), segments_left: None }),
+        policy: None,
+    },
     Workload { name: "H.Encaps, 1 segment", outer: None, policy: Some((Mode::Encap, 1)) },
     Workload { name: "H.Encaps, 3 segments", outer: None, policy: Some((Mode::Encap, 3)) },
     Workload { name: "H.Encaps.Red, 3 segments", outer: None, policy: Some((Mode::EncapRed, 3)) },
-    Workload { name: "End.DT6", outer: outer(sid(1, 0xd6), None), policy: None },
-    Workload { name: "End.DT6, SRH of 3", outer: outer(sid(1, 0xd6), Some(0)), policy: None },
-    Workload { name: "End.DT46, IPv6 inside", outer: outer(sid(1, 0xd46), None), policy: None },
-    Workload { name: "End.B6.Encaps, SRH of 3, 1 segment", outer: outer(sid(1, 0xb), Some(2)), policy: None },
+    Workload {
+        name: "End.DT6",
+        outer: Some(Outer { destination: sid(1, 0xd6), segments_left: None }),
+        policy: None,
+    },
+    Workload {
+        name: "End.DT6, SRH of 3",
+        outer: Some(Outer { destination: sid(1, 0xd6), segments_left: Some(0) }),
+        policy: None,
+    },
+    Workload {
+        name: "End.DT46, IPv6 inside",
+        outer: Some(Outer { destination: sid(1, 0xd46), segments_left: None }),
+        policy: None,
+    },
+    Workload {
+        name: "End.B6.Encaps, SRH of 3, 1 segment",
+        outer: Some(Outer { destination: sid(1, 0xb), segments_left: Some(2) }),
+        policy: None,
+    },
 ];
 
 impl Workload {

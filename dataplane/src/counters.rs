@@ -40,7 +40,7 @@ pub struct PortCounters {
     pub tx_octets: Counter,
 }
 
-/// Packets and their octets, from the network-layer header on.
+/// Packets and their octets.
 #[derive(Default, Debug)]
 pub struct Volume {
     /// Packets.
@@ -118,7 +118,7 @@ impl MexCounters {
 pub struct Counters {
     /// By port.
     pub ports: Box<[CachePadded<PortCounters>]>,
-    drops: CachePadded<[Counter; Drop::COUNT]>,
+    drops: CachePadded<[Volume; Drop::COUNT]>,
     /// What MEX did.
     pub mex: CachePadded<MexCounters>,
     /// Packets made here: errors, replies, neighbor discovery.
@@ -143,7 +143,7 @@ impl Default for Counters {
     fn default() -> Self {
         Counters {
             ports: (0..MAX_PORTS).map(|_| CachePadded::default()).collect(),
-            drops: CachePadded::new(std::array::from_fn(|_| Counter::default())),
+            drops: CachePadded::new(std::array::from_fn(|_| Volume::default())),
             mex: CachePadded::default(),
             made: Counter::default(),
             consumed: Counter::default(),
@@ -160,19 +160,30 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Counts one drop.
-    pub fn drop_packet(&self, reason: Drop) {
-        self.drops[reason as usize].add(1);
+    /// Counts one drop, of a frame of so many octets.
+    pub fn drop_packet(&self, reason: Drop, octets: usize) {
+        self.drops[reason as usize].add(octets);
+    }
+
+    /// Counts drops together.
+    pub fn drop_packets(&self, reason: Drop, packets: u64, octets: u64) {
+        self.drops[reason as usize].packets.add(packets);
+        self.drops[reason as usize].octets.add(octets);
     }
 
     /// Packets dropped for `reason`.
     pub fn drops(&self, reason: Drop) -> u64 {
-        self.drops[reason as usize].value()
+        self.drops[reason as usize].packets.value()
+    }
+
+    /// Octets of the frames dropped for `reason`.
+    pub fn drop_octets(&self, reason: Drop) -> u64 {
+        self.drops[reason as usize].octets.value()
     }
 
     /// Packets dropped for any reason.
     pub fn dropped(&self) -> u64 {
-        self.drops.iter().map(Counter::value).sum()
+        self.drops.iter().map(|volume| volume.packets.value()).sum()
     }
 
     /// Counts one packet sent through an adjacency: what neighbor discovery sees as "in use".

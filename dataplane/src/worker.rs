@@ -62,7 +62,7 @@ impl<B: PacketBuf> Arrivals<'_, B> {
     /// Counts a frame of so many octets that `port` received and that cannot enter the graph; the caller frees it.
     pub fn refuse(&mut self, port: PortId, octets: u64, reason: Drop) {
         self.count(port, octets);
-        self.engine.rings.counters.drop_packet(reason);
+        self.engine.rings.counters.drop_packet(reason, octets as usize);
     }
 
     fn count(&self, port: PortId, octets: u64) {
@@ -142,9 +142,7 @@ impl<B: PacketBuf> Worker<B> {
                 counters.tx_packets.add(finished.sent);
                 counters.tx_octets.add(finished.sent_octets);
             }
-            for _ in 0..finished.unsent {
-                counters.drop_packet(Drop::TransmitFull);
-            }
+            counters.drop_packets(Drop::TransmitFull, finished.unsent, finished.unsent_octets);
         }
     }
 

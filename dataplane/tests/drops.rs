@@ -89,6 +89,7 @@ fn check_end(router: &Router, out: &[(PortId, Vec<u8>)], received: &[u8], reason
     let counted: Vec<_> = Drop::ALL.iter().filter(|d| counters.drops(**d) > 0).collect();
     assert_eq!(counted, [&reason]);
     assert_eq!(counters.drops(reason), 1);
+    assert!(counters.drop_octets(reason) > 0 || received.is_empty(), "octets are counted, too");
     assert_eq!(reason.reply().map(|r| (r.kind, r.code)), told.map(|(kind, code, _)| (kind, code)));
     let Some((kind, code, parameter)) = told else {
         assert!(out.is_empty(), "{} is silent", reason.name());

@@ -81,6 +81,10 @@ impl Collector for Snapshot {
         let drops = self.counters.get("drops").unwrap_or(&Value::Null);
         let samples = Drop::ALL.iter().map(|reason| (reason.name(), number(drops, reason.name())));
         family(&mut encoder, "drops", "Packets dropped", "reason", &samples.collect(), MetricType::Counter)?;
+        let octets = self.counters.get("drop-octets").unwrap_or(&Value::Null);
+        let samples = Drop::ALL.iter().map(|reason| (reason.name(), number(octets, reason.name())));
+        let help = "Octets of the frames dropped";
+        family(&mut encoder, "drop_octets", help, "reason", &samples.collect(), MetricType::Counter)?;
         for (key, name, label, help) in FAMILIES {
             let counts = self.counters.get(key).and_then(Value::as_object).into_iter().flatten();
             let samples = counts.map(|(kind, count)| (kind.as_str(), count.as_u64().unwrap_or(0)));

@@ -105,7 +105,6 @@ impl<B> Router<B> {
                 hmac: dataplane::table::srv6::HmacRule::default(),
                 policy: None,
                 peers: self.peers_of(&port.name),
-                ..Port::default()
             }
         });
         table.collect()

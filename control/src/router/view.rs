@@ -25,9 +25,8 @@ impl<B> Router<B> {
 
     /// Gives up on every packet that still waits: at the end of a replay nothing can come any more.
     pub fn give_up_waiting(&mut self) {
-        for _ in 0..self.waiting() {
-            self.counters.drop_packet(Drop::NeighborUnresolved);
-        }
+        // Their octets went with them into the neighbor machine.
+        self.counters.drop_packets(Drop::NeighborUnresolved, self.waiting(), 0);
     }
 
     /// Packets and octets by port.
@@ -50,6 +49,12 @@ impl<B> Router<B> {
     /// Packets dropped, by reason; reasons without a packet are left out.
     pub fn show_drops(&self) -> Value {
         let drops = Drop::ALL.iter().map(|reason| (reason.name(), self.total(|c| c.drops(*reason))));
+        Value::Object(drops.filter(|(_, n)| *n > 0).map(|(name, n)| (name.to_owned(), json!(n))).collect())
+    }
+
+    /// Octets of the frames dropped, by reason.
+    fn show_drop_octets(&self) -> Value {
+        let drops = Drop::ALL.iter().map(|reason| (reason.name(), self.total(|c| c.drop_octets(*reason))));
         Value::Object(drops.filter(|(_, n)| *n > 0).map(|(name, n)| (name.to_owned(), json!(n))).collect())
     }
 
@@ -77,6 +82,7 @@ impl<B> Router<B> {
         json!({
             "ports": self.show_port_counters(),
             "drops": self.show_drops(),
+            "drop-octets": self.show_drop_octets(),
             "mex": self.show_mex(),
             "sids": {},
             "icmp-errors": icmp(|c| &c.icmp_errors),

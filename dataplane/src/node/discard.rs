@@ -13,7 +13,6 @@ pub fn process<B: PacketBuf>(counters: &Counters, burst: &mut Burst<B>) {
     let list = burst.take_queue(NodeId::Drop);
     for &slot in list.as_slice() {
         let (buffer, meta) = burst.take(slot);
-        drop(buffer);
-        counters.drop_packet(meta.reason);
+        counters.drop_packet(meta.reason, buffer.map_or(0, |buffer| buffer.bytes().len()));
     }
 }

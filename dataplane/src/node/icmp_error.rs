@@ -44,12 +44,13 @@ fn step<B: PacketBuf>(
         counters.icmp_limited[kind].add(1);
         return Next::Silent;
     }
+    let octets = buffer.bytes().len();
     let error = icmpv6::Error { kind: reply.kind, code: reply.code, parameter: meta.parameter };
     if !icmpv6::make_error(buffer, source, error) {
         return Next::Silent;
     }
     // The packet died; what goes on in its buffer is another one.
-    counters.drop_packet(meta.reason);
+    counters.drop_packet(meta.reason, octets);
     counters.icmp_errors[kind].add(1);
     counters.made.add(1);
     if meta.pending.has(Pending::SRV6) {

@@ -61,8 +61,12 @@ impl<B: PacketBuf> TransmitQueue<B> {
                 unsent_octets += frame.bytes().len() as u64;
             }
         }
-        let finished =
-            Finished { sent: self.len as u64 - unsent, sent_octets: self.octets - unsent_octets, unsent };
+        let finished = Finished {
+            sent: self.len as u64 - unsent,
+            sent_octets: self.octets - unsent_octets,
+            unsent,
+            unsent_octets,
+        };
         self.len = 0;
         self.octets = 0;
         finished
@@ -74,6 +78,7 @@ pub(crate) struct Finished {
     pub(crate) sent: u64,
     pub(crate) sent_octets: u64,
     pub(crate) unsent: u64,
+    pub(crate) unsent_octets: u64,
 }
 
 /// Queues a burst.

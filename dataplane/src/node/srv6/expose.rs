@@ -77,7 +77,7 @@ pub fn is_sound<B: PacketBuf>(buffer: &mut B, meta: &mut Meta) -> bool {
         };
         meta.destination = ipv4::mapped(header.destination());
         let total_len = usize::from(header.total_len());
-        if total_len < ipv4::LEN || usize::from(header.header_len()) > total_len {
+        if total_len < ipv4::LEN || header.header_len() > total_len {
             return false;
         }
         ethernet::LEN + total_len
