@@ -4,10 +4,14 @@ use super::super::{ethernet, ipv6};
 use super::{FIXED_LEN, Header, MAX_LEN, Place, ROUTING_TYPE, Repr, SEGMENT_LEN, Srh};
 use crate::buffer::{PacketBuf, packet, packet_mut};
 
-/// Payload length of the packet when it becomes `octets` longer; `None` without IPv6 header or beyond 65535.
-fn longer(packet: &[u8], octets: usize) -> Option<u16> {
-    let header = ipv6::Header::of(packet)?;
-    u16::try_from(usize::from(header.payload_len()) + octets).ok()
+/// Payload length of the packet when it becomes `octets` longer at `offset`; `None` without IPv6 header, beyond 65535, or
+/// when the packet ends before `offset` by its own account.
+fn longer(packet: &[u8], offset: usize, octets: usize) -> Option<u16> {
+    let payload_len = usize::from(ipv6::Header::of(packet)?.payload_len());
+    if ipv6::LEN + payload_len < offset {
+        return None;
+    }
+    u16::try_from(payload_len + octets).ok()
 }
 
 /// Makes room for `octets` at `place`, and patches the announcing next-header field and the payload length. The
@@ -15,7 +19,7 @@ fn longer(packet: &[u8], octets: usize) -> Option<u16> {
 fn open<B: PacketBuf>(buffer: &mut B, place: Place, octets: usize) -> Option<u8> {
     let (offset, announced_at) = (usize::from(place.offset), usize::from(place.next_header_at));
     let front = ethernet::LEN + offset;
-    let payload_len = longer(packet(buffer), octets)?;
+    let payload_len = longer(packet(buffer), offset, octets)?;
     if offset < ipv6::LEN
         || announced_at >= offset
         || buffer.bytes().len() < front

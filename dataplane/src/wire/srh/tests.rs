@@ -292,6 +292,11 @@ fn what_cannot_be_edited_is_left_alone() {
     not_inserted(&plain, &full()[..55]);
     not_inserted(&plain, &[&full()[..], &[0]].concat());
     not_inserted(&plain[..39], &full());
+    let mut ended = chain(&[60, 17], &[OPTIONS, UDP]);
+    ended[5] = 7;
+    let mut b = buffer(&ended);
+    assert!(!insert_octets(&mut b, Place { offset: 48, next_header_at: 40 }, &full()));
+    assert_eq!(b.bytes(), buffer(&ended).bytes());
     let mut longest = plain.clone();
     longest[4..6].copy_from_slice(&(u16::MAX - 55).to_be_bytes());
     not_inserted(&longest, &full());
