@@ -1,12 +1,11 @@
-//! Ports, links, and duplicate address detection of own addresses (RFC 4862, 5.4).
+//! Ports, links, and duplicate address detection of own addresses (RFC 4862, 5.4; RFC 5227 for IPv4).
 
 use dataplane::wire::ethernet::Mac;
 use dataplane::wire::ipv6;
-use dataplane::wire::ndp::{FRAME_LEN_MAX, Solicitation};
 
 use super::cache::Timer;
 use super::port::{Address, AddressState, Port};
-use super::{Action, MAX_START_DELAY_NS, Machine, RETRANS_TIMER_NS, Why};
+use super::{Action, MAX_START_DELAY_NS, Machine, RETRANS_TIMER_NS, Why, arp};
 
 impl<H> Machine<H> {
     /// Adds a port whose link is down, with its addresses and their on-link prefix lengths, bits. The
@@ -86,7 +85,7 @@ impl<H> Machine<H> {
         for own in known.addresses.iter_mut().filter(|own| own.state == AddressState::Down) {
             if detect {
                 own.state = AddressState::Tentative;
-                own.sent = 0;
+                (own.sent, own.announced) = (0, 0);
                 own.deadline = Some(first);
                 self.cache.arm(Timer::Address(port, own.address), None, own.deadline);
             } else {
@@ -105,26 +104,30 @@ impl<H> Machine<H> {
         if own.deadline != Some(at) {
             return;
         }
-        own.deadline = (own.sent < transmits).then_some(now.saturating_add(RETRANS_TIMER_NS));
+        let is_valid = own.state == AddressState::Valid;
+        let asks = !is_valid && own.sent < transmits;
+        own.deadline = asks.then_some(now.saturating_add(RETRANS_TIMER_NS));
         self.cache.arm(Timer::Address(port, address), Some(at), own.deadline);
-        if own.deadline.is_none() {
-            return self.address_ready(port, address, now);
+        if asks {
+            own.sent += 1;
+            let frame = arp::solicitation(mac, ipv6::UNSPECIFIED, address, None);
+            self.actions.push_back(Action::Transmit { port, frame });
+        } else if is_valid {
+            self.announce(port, address, now);
+        } else {
+            self.address_ready(port, address, now);
         }
-        own.sent += 1;
-        let mut frame = [0; FRAME_LEN_MAX];
-        let detect = Solicitation { mac, source: ipv6::UNSPECIFIED, target: address, probe: None };
-        let frame = detect.emit(&mut frame).to_vec();
-        self.actions.push_back(Action::Transmit { port, frame });
     }
 
-    /// Nobody claimed an address. With the first one of its port, resolutions that waited for it begin.
+    /// Nobody claimed an address. With the first one of its family on the port, resolutions that waited for it begin.
     fn address_ready(&mut self, port: u16, address: u128, now: u64) {
         let Some(known) = self.ports.get_mut(&port) else { return };
-        let first = !known.has_source();
+        let first = !known.has_source(address);
         if let Some(own) = known.addresses.iter_mut().find(|own| own.address == address) {
             own.state = AddressState::Valid;
             self.actions.push_back(Action::AddressReady { port, address });
         }
+        self.announce(port, address, now);
         if first {
             self.resolve_pending(port, now);
         }

@@ -77,7 +77,14 @@ impl<H> Machine<H> {
     ///
     /// A new neighbor is only taken in when its address is on the link. Otherwise a node could put any
     /// address into the cache and draw its traffic (CVE-2008-2476).
-    fn learn_source(&mut self, port: u16, source: u128, mac: Option<Mac>, router: Option<bool>, now: u64) {
+    pub(super) fn learn_source(
+        &mut self,
+        port: u16,
+        source: u128,
+        mac: Option<Mac>,
+        router: Option<bool>,
+        now: u64,
+    ) {
         let key = (port, source);
         let Some(known) = self.ports.get(&port) else { return };
         if self.check(port, source).is_err() {
@@ -99,7 +106,7 @@ impl<H> Machine<H> {
     }
 
     /// RFC 4861, 7.2.5.
-    fn advertisement(
+    pub(super) fn advertisement(
         &mut self,
         port: u16,
         source: u128,

@@ -1,4 +1,5 @@
-//! Neighbor discovery: the neighbors of all ports and this node's own addresses (RFC 4861, RFC 4862).
+//! Neighbor discovery: the neighbors of all ports and this node's own addresses (RFC 4861, RFC 4862), and ARP for those that
+//! are IPv4 ([`arp`]; an IPv4 address is its IPv4-mapped one, see [`crate::family`]).
 //!
 //! [`Machine`] has no sockets and no clock. Events go in with the time, in nanoseconds from any fixed
 //! point; what is to be done comes out as [`Action`]s, in order. The same events, seed and times give the
@@ -9,6 +10,7 @@
 //! configured next hop, is resolved before there is traffic: it is probed when it would become STALE,
 //! solicited anew with a growing pause when it does not answer, and never evicted.
 
+pub mod arp;
 mod cache;
 mod dad;
 mod message;
@@ -20,7 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use dataplane::wire::ethernet::Mac;
-use dataplane::wire::ipv6;
+use dataplane::wire::{ipv4, ipv6};
 
 use cache::Cache;
 use port::Port;
@@ -29,7 +31,7 @@ use random::Random;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// Multicast solicitations before a resolution fails: `MAX_MULTICAST_SOLICIT` (RFC 4861, 10).
+/// Multicast solicitations (in IPv4 broadcast requests) before a resolution fails: `MAX_MULTICAST_SOLICIT` (RFC 4861, 10).
 pub const MAX_MULTICAST_SOLICIT: u8 = 3;
 /// Unicast solicitations before a neighbor is unreachable: `MAX_UNICAST_SOLICIT`.
 pub const MAX_UNICAST_SOLICIT: u8 = 3;
@@ -115,7 +117,7 @@ pub enum Why {
     Removed,
     /// There is no such port.
     NoPort,
-    /// No neighbor can have this address: it is `::`, `::1`, multicast, or this node's own.
+    /// No neighbor can have this address: it is `::`, `::1`, multicast, broadcast, or this node's own.
     BadAddress,
 }
 
@@ -175,6 +177,13 @@ pub enum Action<H> {
     },
     /// Another node on the link has this own address: it is not used (RFC 4862, 5.4.5).
     Duplicate {
+        /// The own port.
+        port: u16,
+        /// The own address.
+        address: u128,
+    },
+    /// Another node on the link uses this own address, which is kept in use (RFC 5227, 2.4).
+    Conflict {
         /// The own port.
         port: u16,
         /// The own address.
@@ -242,6 +251,10 @@ impl<H> Machine<H> {
     /// When [`Self::tick`] has something to do, if ever.
     pub fn next_deadline(&self) -> Option<u64> {
         self.cache.next_deadline()
+    }
+
+    fn own_mut(&mut self, port: u16, address: u128) -> Option<&mut Address> {
+        self.ports.get_mut(&port)?.addresses.iter_mut().find(|own| own.address == address)
     }
 
     /// All neighbors, by port and address.
@@ -384,7 +397,10 @@ impl<H> Machine<H> {
     /// Whether a neighbor may have this address.
     fn check(&self, port: u16, address: u128) -> Result<(), Why> {
         let port = self.ports.get(&port).ok_or(Why::NoPort)?;
-        let nobodys = matches!(address, ipv6::UNSPECIFIED | ipv6::LOOPBACK) || ipv6::is_multicast(address);
+        let nobodys = match ipv4::unmapped(address) {
+            Some(address4) => !ipv4::is_unicast(address4) || port.is_broadcast(address),
+            None => matches!(address, ipv6::UNSPECIFIED | ipv6::LOOPBACK) || ipv6::is_multicast(address),
+        };
         if nobodys || port.is_own(address) { Err(Why::BadAddress) } else { Ok(()) }
     }
 }

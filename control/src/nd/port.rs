@@ -1,7 +1,9 @@
 //! A port's own addresses: which are valid, which is a packet's source, what is on the link.
 
 use dataplane::wire::ethernet::Mac;
-use dataplane::wire::ipv6;
+use dataplane::wire::{ipv4, ipv6};
+
+use crate::family::is_ipv4;
 
 /// Octets of the prefix of an address made from a MAC address (RFC 4291, 2.5.6), bits.
 const LINK_LOCAL_LEN: u8 = 64;
@@ -42,18 +44,30 @@ pub struct Address {
     pub state: AddressState,
     /// Solicitations sent by duplicate address detection.
     pub(super) sent: u8,
-    /// When duplicate address detection takes its next step, nanoseconds.
+    /// Announcements sent since it is valid.
+    pub(super) announced: u8,
+    /// When it was last defended against somebody else, nanoseconds.
+    pub(super) defended: Option<u64>,
+    /// When duplicate address detection or the announcements take their next step, nanoseconds.
     pub(super) deadline: Option<u64>,
 }
 
 impl Address {
     pub(super) fn new(address: u128, prefix_len: u8) -> Address {
-        Address { address, prefix_len, state: AddressState::Down, sent: 0, deadline: None }
+        Address {
+            address,
+            prefix_len,
+            state: AddressState::Down,
+            sent: 0,
+            announced: 0,
+            defended: None,
+            deadline: None,
+        }
     }
 
     fn covers(&self, other: u128) -> bool {
         let shift = 128 - u32::from(self.prefix_len.min(128));
-        (self.address ^ other).checked_shr(shift).unwrap_or(0) == 0
+        is_ipv4(self.address) == is_ipv4(other) && (self.address ^ other).checked_shr(shift).unwrap_or(0) == 0
     }
 }
 
@@ -93,23 +107,35 @@ impl Port {
         ipv6::is_link_local(address) || self.addresses.iter().any(|own| own.covers(address))
     }
 
-    /// True when the port has an address to send from.
-    pub fn has_source(&self) -> bool {
-        self.valid().next().is_some()
+    /// True when `address` is that of an IPv4 subnet of the port itself or its broadcast address; a /31 has none (RFC 3021).
+    pub fn is_broadcast(&self, address: u128) -> bool {
+        let is_end = |own: &Address| {
+            let hosts = u128::MAX.checked_shr(u32::from(own.prefix_len)).unwrap_or(0);
+            own.prefix_len < 127 && own.covers(address) && [0, hosts].contains(&(address & hosts))
+        };
+        ipv4::unmapped(address).is_some() && self.addresses.iter().any(is_end)
     }
 
-    fn valid(&self) -> impl Iterator<Item = &Address> {
-        self.addresses.iter().filter(|own| own.state == AddressState::Valid)
+    /// True when the port has an address to send to `target` from.
+    pub fn has_source(&self, target: u128) -> bool {
+        self.valid(target).next().is_some()
+    }
+
+    /// The addresses of the target's family that are in use.
+    fn valid(&self, target: u128) -> impl Iterator<Item = &Address> {
+        let is_fit = move |own: &&Address| is_ipv4(own.address) == is_ipv4(target);
+        self.addresses.iter().filter(|own| own.state == AddressState::Valid).filter(is_fit)
     }
 
     /// The source of a solicitation for `target` (RFC 4861, 7.2.2): that of the packet that prompts it when
     /// it is this port's, else the address whose prefix covers the target best, else a link-local one.
     pub fn source_for(&self, target: u128, prompting: u128) -> Option<u128> {
-        self.valid()
+        let valid = || self.valid(target);
+        valid()
             .find(|own| own.address == prompting)
-            .or_else(|| self.valid().filter(|own| own.covers(target)).max_by_key(|own| own.prefix_len))
-            .or_else(|| self.valid().find(|own| ipv6::is_link_local(own.address)))
-            .or_else(|| self.valid().next())
+            .or_else(|| valid().filter(|own| own.covers(target)).max_by_key(|own| own.prefix_len))
+            .or_else(|| valid().find(|own| ipv6::is_link_local(own.address)))
+            .or_else(|| valid().next())
             .map(|own| own.address)
     }
 }

@@ -2,13 +2,12 @@
 
 use dataplane::wire::ethernet::Mac;
 use dataplane::wire::ipv6;
-use dataplane::wire::ndp::{FRAME_LEN_MAX, Solicitation};
 
 use super::cache::Key;
 use super::{
     Action, DELAY_FIRST_PROBE_TIME_NS, MAX_MULTICAST_SOLICIT, MAX_NEIGHBORS, MAX_UNICAST_SOLICIT, Machine,
     NEGATIVE_LIFETIME_NS, REACHABLE_TIME_NS, RETRANS_TIMER_NS, STALE_LIFETIME_NS, State,
-    WATCH_BACKOFF_DOUBLINGS, Why,
+    WATCH_BACKOFF_DOUBLINGS, Why, arp,
 };
 
 impl<H> Machine<H> {
@@ -92,9 +91,8 @@ impl<H> Machine<H> {
         self.cache.settle(key);
         let Some(port) = self.ports.get(&key.0) else { return };
         if let Some(source) = port.source_for(key.1, prompting) {
-            let mut frame = [0; FRAME_LEN_MAX];
-            let used = Solicitation { mac: port.mac, source, target: key.1, probe }.emit(&mut frame);
-            self.actions.push_back(Action::Transmit { port: key.0, frame: used.to_vec() });
+            let frame = arp::solicitation(port.mac, source, key.1, probe);
+            self.actions.push_back(Action::Transmit { port: key.0, frame });
         }
     }
 

@@ -118,6 +118,13 @@ impl<B: PacketBuf> Router<B> {
                         "port \"{name}\": another node on the link has the address {address}; it is not used"
                     ));
                 }
+                Action::Conflict { port, address } => {
+                    let name = self.ports.get(usize::from(port)).map_or("?", |p| p.name.as_str());
+                    let address = family::address(address);
+                    self.problems.push(format!(
+                        "port \"{name}\": another node on the link uses the address {address}, too; it stays in use"
+                    ));
+                }
                 Action::AddressReady { .. } => {}
             }
         }

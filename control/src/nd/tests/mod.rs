@@ -4,6 +4,7 @@
 
 mod addresses;
 mod appendix_c;
+mod arp;
 mod limits;
 mod property;
 mod watched;

@@ -1,7 +1,14 @@
 //! Whatever happens, limits hold and no packet is lost.
 
 use super::*;
+use dataplane::wire::arp::{Operation, Repr};
+use dataplane::wire::ipv4::mapped;
 use proptest::prelude::*;
+
+/// The port's IPv4 address.
+const S4: u32 = 0xc000_0203;
+/// Numbers from here on stand for IPv4 neighbors.
+const FIRST_IPV4: u8 = 16;
 
 #[derive(Clone, Debug)]
 enum Event {
@@ -15,6 +22,8 @@ enum Event {
     Unwatch(u8),
     Na(u8, u8, bool),
     Ns(u8, bool),
+    /// Sender, target, reply, from the other MAC address.
+    Arp(u8, u8, bool, bool),
     Dad,
     Link(bool),
     Pass(u32),
@@ -34,7 +43,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => who.clone().prop_map(Event::Watch),
         1 => who.clone().prop_map(Event::Unwatch),
         4 => (who.clone(), any::<u8>(), any::<bool>()).prop_map(|(n, f, o)| Event::Na(n, f, o)),
-        2 => (who, any::<bool>()).prop_map(|(n, o)| Event::Ns(n, o)),
+        2 => (who.clone(), any::<bool>()).prop_map(|(n, o)| Event::Ns(n, o)),
+        4 => (who.clone(), 0u8..8, any::<bool>(), any::<bool>()).prop_map(|(n, t, r, o)| Event::Arp(n, t, r, o)),
         1 => Just(Event::Dad),
         1 => any::<bool>().prop_map(Event::Link),
         3 => (0u32..2_000_000_000).prop_map(Event::Pass),
@@ -62,7 +72,10 @@ impl Run {
 
     fn apply(&mut self, event: &Event) {
         let (now, machine) = (self.now, &mut self.machine);
-        let address = |n: &u8| T + u128::from(*n);
+        // The last ones are IPv4.
+        let address = |n: &u8| {
+            if *n < FIRST_IPV4 { T + u128::from(*n) } else { mapped(S4 - 2 + u32::from(*n - FIRST_IPV4)) }
+        };
         let mac = |n: &u8| if n.is_multiple_of(2) { N } else { OTHER };
         match event {
             Event::Hold(n) => self.hold(address(n)),
@@ -77,6 +90,7 @@ impl Run {
             Event::Del(n) => drop(machine.del(PORT, address(n), now)),
             Event::Watch(n) => drop(machine.watch(PORT, address(n), now)),
             Event::Unwatch(n) => machine.unwatch(PORT, address(n)),
+            Event::Na(n, ..) | Event::Ns(n, _) if *n >= FIRST_IPV4 => {}
             Event::Na(n, flags, option) => {
                 let flags = Flags {
                     router: flags & 1 != 0,
@@ -91,6 +105,15 @@ impl Run {
                 let packet = solicitation(address(n), S, option.then(|| mac(n)));
                 machine.receive(PORT, &packet, N, now).unwrap();
             }
+            Event::Arp(sender, target, is_reply, is_other) => {
+                let mac = if *is_other { OTHER } else { N };
+                let ip = |n: &u8| if *n == 0 { 0 } else { S4 - 3 + u32::from(*n) };
+                let mut message = Repr::request(mac, ip(&(*sender % 8)), ip(target));
+                if *is_reply {
+                    message.operation = Operation::Reply;
+                }
+                machine.receive_arp(PORT, &message.octets(), mac, now).unwrap();
+            }
             Event::Dad => machine.receive(PORT, &solicitation(0, S, None), N, now).unwrap(),
             Event::Link(true) => machine.link_up(PORT, now),
             Event::Link(false) => machine.link_down(PORT, now),
@@ -102,7 +125,10 @@ impl Run {
                 self.now = machine.next_deadline().unwrap_or(now).max(now);
                 machine.tick(self.now);
             }
-            Event::Raw(octets) => drop(machine.receive(PORT, octets, N, now)),
+            Event::Raw(octets) => {
+                let _ = machine.receive(PORT, octets, N, now);
+                let _ = machine.receive_arp(PORT, octets, N, now);
+            }
         }
     }
 
@@ -119,7 +145,10 @@ impl Run {
                 }
                 Action::Removed { address, .. } => assert!(self.adjacencies.remove(&address).is_some()),
                 Action::Unreachable { address, .. } => drop(self.adjacencies.remove(&address)),
-                Action::Transmit { .. } | Action::Duplicate { .. } | Action::AddressReady { .. } => {}
+                Action::Transmit { .. }
+                | Action::Duplicate { .. }
+                | Action::Conflict { .. }
+                | Action::AddressReady { .. } => {}
             }
         }
     }
@@ -157,7 +186,7 @@ proptest! {
         transmits in 0u8..2,
     ) {
         let mut machine = Machine::new(Settings { seed: 3, dup_addr_detect_transmits: transmits });
-        machine.add_port(PORT, M, &[(S, 64)], 0);
+        machine.add_port(PORT, M, &[(S, 64), (mapped(S4), 120)], 0);
         machine.link_up(PORT, 0);
         let mut run = Run { machine, now: 0, given: 0, back: vec![], adjacencies: BTreeMap::new() };
         for event in events {
