@@ -1,14 +1,15 @@
 //! Why a packet died: every reason has a name, a clause, a counter and, where the clause says so, an
 //! `ICMPv6` error.
 
+use crate::wire::icmpv4;
 use crate::wire::icmpv6::{PARAMETER_PROBLEM, TIME_EXCEEDED, TOO_BIG, UNREACHABLE};
 
-/// The `ICMPv6` error that a reason asks for.
+/// The `ICMPv6` or ICMP error that a reason asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reply {
-    /// `ICMPv6` type.
+    /// Type.
     pub kind: u8,
-    /// `ICMPv6` code.
+    /// Code.
     pub code: u8,
 }
 
@@ -63,24 +64,30 @@ drops! {
     EthernetDestination "ethernet-destination" "IEEE 802.3";
     /// Nothing here speaks this `EtherType`.
     EthernetType "ethernet-type" "IEEE 802.3";
-    /// IPv4: this version does not forward it.
-    Ipv4 "ipv4" "RFC 791";
-    /// Shorter than an IPv4 header, or than its total length says.
+    /// Not ARP for IPv4 on Ethernet, or not well-formed.
+    ArpMalformed "arp-malformed" "RFC 826";
+    /// Shorter than an IPv4 header, or than its total length says; or the two contradict each other.
     Ip4Length "ip4-length" "RFC 1812 5.2.2";
+    /// The version field is not 4.
+    Ip4Version "ip4-version" "RFC 1812 5.2.2";
+    /// The checksum of the IPv4 header is wrong.
+    Ip4Checksum "ip4-checksum" "RFC 1812 5.2.2";
     /// The port is administratively down.
     PortDown "port-down" "configuration";
     /// Shorter than an IPv6 header, or than its payload length says.
     Ip6Length "ip6-length" "RFC 8200 3";
     /// The version field is not 6.
     Ip6Version "ip6-version" "RFC 8200 3";
-    /// The source is a group, the loopback address, or (when forwarding) unspecified.
-    SourceAddress "source-address" "RFC 4291 2.5.2, 2.5.3, 2.7";
-    /// The destination is unspecified or the loopback address.
-    DestinationAddress "destination-address" "RFC 4291 2.5.2, 2.5.3";
+    /// The source is a group, the loopback address, (when forwarding) unspecified, or IPv4-mapped; in IPv4 not a unicast one.
+    SourceAddress "source-address" "RFC 4291 2.5, 2.7; RFC 1812 5.3.7";
+    /// The destination is unspecified, a loopback address, or IPv4-mapped.
+    DestinationAddress "destination-address" "RFC 4291 2.5; RFC 1812 5.3.7";
     /// A group that this node is not a member of: multicast is not forwarded.
     Multicast "multicast" "RFC 4291 2.7";
-    /// A link-local destination that is not this node's on the port that received it.
-    LinkLocal "link-local" "RFC 4291 2.5.6";
+    /// In IPv4: to all stations of a link, by either address. Broadcasts are not forwarded, and nothing here is for all.
+    Broadcast "broadcast" "RFC 1812 5.3.4, 5.3.5; RFC 2644";
+    /// A link-local destination that is not this node's on the port that received it; in IPv4 such a source, too.
+    LinkLocal "link-local" "RFC 4291 2.5.6; RFC 3927 2.7";
     /// A link-local source asks for a destination on another link.
     BeyondScope "beyond-scope" "RFC 4443 3.1, RFC 4007 9" => (UNREACHABLE, 2);
     /// No entry in the table.
@@ -122,9 +129,11 @@ drops! {
     /// The frame and the header that carries it are longer than the MTU of the link ahead.
     TooBigL2 "too-big-l2" "RFC 8986 5.3";
     /// The hop limit ran out.
-    HopLimit "hop-limit" "RFC 8200 3, RFC 4443 3.3" => (TIME_EXCEEDED, 0);
+    HopLimit "hop-limit" "RFC 8200 3, RFC 4443 3.3; RFC 1812 5.3.1" => (TIME_EXCEEDED, 0);
     /// Longer than the MTU of the link ahead.
-    TooBig "too-big" "RFC 8200 5, RFC 4443 3.2" => (TOO_BIG, 0);
+    TooBig "too-big" "RFC 8200 5, RFC 4443 3.2; RFC 1191 4" => (TOO_BIG, 0);
+    /// More packets are to be cut than control cuts.
+    FragmentLimit "fragment-limit" "implementation limit";
     /// The destination must not leave by this port.
     EgressFilter "egress-filter" "configuration";
     /// The neighbor did not answer.
@@ -149,6 +158,24 @@ drops! {
     TransmitFull "transmit-full" "implementation limit";
 }
 
+impl Drop {
+    /// The ICMP error that goes to the source of an IPv4 packet (RFC 792; RFC 1812, 5.2.7); only reasons with an `ICMPv6`
+    /// error have one. A reject route is an unreachable host, as in other routers.
+    pub const fn reply4(self) -> Option<Reply> {
+        use icmpv4::unreachable::{FRAGMENTATION_NEEDED, HOST, NETWORK, PORT, PROTOCOL};
+        let (kind, code) = match self {
+            Drop::NoRoute | Drop::NextHopDown | Drop::PolicyDown => (icmpv4::UNREACHABLE, NETWORK),
+            Drop::Unreachable | Drop::NeighborUnresolved => (icmpv4::UNREACHABLE, HOST),
+            Drop::TooBig => (icmpv4::UNREACHABLE, FRAGMENTATION_NEEDED),
+            Drop::LocalPort => (icmpv4::UNREACHABLE, PORT),
+            Drop::LocalProtocol => (icmpv4::UNREACHABLE, PROTOCOL),
+            Drop::HopLimit => (icmpv4::TIME_EXCEEDED, 0),
+            _ => return None,
+        };
+        Some(Reply { kind, code })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,5 +192,10 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), Drop::COUNT);
         assert!(Drop::ALL.iter().enumerate().all(|(i, d)| *d as usize == i));
+        let is_told = |d: &&Drop| d.reply4().is_some();
+        assert!(
+            Drop::ALL.iter().filter(is_told).all(|d| d.reply().is_some()),
+            "or it never gets to icmp-error"
+        );
     }
 }

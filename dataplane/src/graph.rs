@@ -2,10 +2,13 @@
 //!
 //! ```text
 //!  receive ─ ethernet-input ─ ip6-input ─┬─ lookup ─ (kind of result) ─┬─ rewrite ─ output ─ transmit
-//!                                 mex-peer ┘                           ├─ mex ─ next-hop ─ mex-commit ─ rewrite
+//!                │                mex-peer ┘                           ├─ mex ─ next-hop ─ mex-commit ─ rewrite
 //!                                                                      ├─ mex-site ─ …
 //!                                                                      ├─ local: echo, neighbor discovery
 //!                                                                      └─ resolve: wait for a neighbor
+//!                ├─ ip4-input ─ lookup4 ─┬─ rewrite4 ─ output, or fragment: control cuts the packet
+//!                │                       └─ local4: echo
+//!                └─ arp-input ─ control
 //!  a drop on any edge ─ drop, or icmp-error ─ lookup ─ …
 //! ```
 //!
@@ -20,11 +23,12 @@ use crate::burst::Burst;
 use crate::drop::Drop;
 use crate::limit::Limits;
 use crate::node::lookup::LookupBatch;
+use crate::node::lookup4::Lookup4Batch;
 use crate::node::output::TransmitQueue;
 use crate::node::{
-    consume, control, discard, ethernet_input, icmp_error, ip6_input, local, lookup, mex, mex_commit,
-    mex_peer, mex_quote, mex_site, next_hop, output, resolve, rewrite, srv6_endpoint, srv6_headend,
-    srv6_rewrite,
+    arp_input, consume, control, discard, ethernet_input, fragment, icmp_error, ip4_input, ip6_input, local,
+    local4, lookup, lookup4, mex, mex_commit, mex_peer, mex_quote, mex_site, next_hop, output, resolve,
+    rewrite, rewrite4, srv6_endpoint, srv6_headend, srv6_rewrite,
 };
 use crate::table::Tables;
 use crate::update::Rings;
@@ -60,6 +64,10 @@ graph! {
     EthernetInput "ethernet-input" ethernet_input::Next::EDGES;
     /// Is it sane?
     Ip6Input      "ip6-input"      ip6_input::Next::EDGES;
+    /// Is it sane?
+    Ip4Input      "ip4-input"      ip4_input::Next::EDGES;
+    /// Does ARP concern this node?
+    ArpInput      "arp-input"      arp_input::Next::EDGES;
     /// Toward a multi-homed site: with the AP header.
     MexPeer       "mex-peer"       mex_peer::Next::EDGES;
     /// Longest-prefix match of the burst.
@@ -70,6 +78,8 @@ graph! {
     Srv6Headend   "srv6-headend"   srv6_headend::Next::EDGES;
     /// A multi-homed site behind this node.
     MexSite       "mex-site"       mex_site::Next::EDGES;
+    /// The same for IPv4, behind what may expose an IPv4 packet.
+    Lookup4       "lookup4"        lookup4::Next::EDGES;
     /// No way out: do the alternative prefixes know one?
     Mex           "mex"            mex::Next::EDGES;
     /// What a next hop found without a lookup of its own is.
@@ -84,11 +94,17 @@ graph! {
     Srv6Rewrite   "srv6-rewrite"   srv6_rewrite::Next::EDGES;
     /// For this node.
     Local         "local"          local::Next::EDGES;
+    /// Time to live, MTU, Ethernet header.
+    Rewrite4      "rewrite4"       rewrite4::Next::EDGES;
+    /// For this node.
+    Local4        "local4"         local4::Next::EDGES;
     /// To the port's transmit queue.
     Output        "output"         output::Next::EDGES;
     /// To wait for a neighbor's MAC address.
     Resolve       "resolve"        resolve::Next::EDGES;
-    /// For control: neighbor discovery.
+    /// To be cut.
+    Fragment      "fragment"       fragment::Next::EDGES;
+    /// For control: neighbor discovery and ARP.
     Control       "control"        control::Next::EDGES;
     /// Drops that the source hears of.
     IcmpError     "icmp-error"     icmp_error::Next::EDGES;
@@ -123,18 +139,26 @@ pub struct Engine<B> {
     pub transmit: Box<[TransmitQueue<B>]>,
     /// Room for lookups.
     pub batch: LookupBatch,
+    /// The same for IPv4.
+    pub batch4: Lookup4Batch,
     /// Room for packets that seek alternatives.
     pub seekers: mex::Seekers,
 }
 
 /// Takes every packet of the burst to its end: on a transmit queue, at control, or dropped.
 pub fn run<B: PacketBuf>(engine: &mut Engine<B>, burst: &mut Burst<B>) {
-    let Engine { tables, limits, rings, transmit, batch, seekers } = engine;
+    let Engine { tables, limits, rings, transmit, batch, batch4, seekers } = engine;
     let counters = &rings.counters;
     while let Some(node) = burst.next_node() {
         match node {
             NodeId::EthernetInput => ethernet_input::process(tables, burst),
             NodeId::Ip6Input => ip6_input::process(tables, burst),
+            NodeId::Ip4Input => ip4_input::process(tables, burst),
+            NodeId::ArpInput => arp_input::process(tables, burst),
+            NodeId::Lookup4 => lookup4::process(tables, batch4, burst),
+            NodeId::Rewrite4 => rewrite4::process(tables, counters, burst),
+            NodeId::Local4 => local4::process(tables, counters, burst),
+            NodeId::Fragment => fragment::process(rings, burst),
             NodeId::MexPeer => mex_peer::process(tables, counters, burst),
             NodeId::Lookup => lookup::process(tables, batch, burst),
             NodeId::Srv6Endpoint => srv6_endpoint::process(tables, rings, &mut limits.samples, burst),
@@ -183,7 +207,9 @@ pub fn draw() -> String {
         }
     }
     out.push_str("    output --> transmit([transmit])\n    resolve --> held([control: packets wait])\n");
-    out.push_str("    control --> nd([control: neighbor discovery])\n    nd --> output\n");
-    out.push_str("    held -- resolved --> rewrite\n    held -- no answer --> icmp-error\n");
+    out.push_str("    control --> nd([control: neighbor discovery, ARP])\n    nd --> output\n");
+    out.push_str("    held -- resolved --> rewrite\n    held -- resolved --> rewrite4\n");
+    out.push_str("    held -- no answer --> icmp-error\n");
+    out.push_str("    fragment --> cut([control: packets are cut])\n    cut -- fragments --> rewrite4\n");
     out
 }

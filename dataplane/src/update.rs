@@ -69,6 +69,13 @@ pub struct Punt<B> {
 pub enum Why {
     /// It is neighbor discovery for this node.
     NeighborDiscovery,
+    /// It is ARP that concerns this node.
+    Arp,
+    /// It is an IPv4 packet that is to be cut: the fragments go by the same next hop ([`Resume::Fragment`]).
+    Fragment {
+        /// Octets of a fragment, its header included, at most.
+        room: u32,
+    },
     /// Find this neighbor's MAC address, then send the packet on.
     Resolve {
         /// The port that the neighbor is on.
@@ -96,6 +103,8 @@ pub enum Resume {
     Transmit(PortId),
     /// It waited for this neighbor, which is resolved now.
     Forward(AdjacencyId),
+    /// One of the pieces of a packet that was cut, other than the first, which resumes as the packet itself.
+    Fragment,
     /// It waited in vain.
     Fail(Drop),
 }

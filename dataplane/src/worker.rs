@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use crate::buffer::PacketBuf;
-use crate::burst::{Burst, Meta, Pending, Step};
+use crate::burst::{Burst, Flags, Meta, Pending, Step};
 use crate::drop::Drop;
 use crate::graph::{self, Engine, NodeId};
 use crate::id::{MAX_PORTS, PortId};
 use crate::limit::{IcmpLimits, Limits, TokenBucket};
 use crate::node::lookup::LookupBatch;
+use crate::node::lookup4::Lookup4Batch;
 use crate::node::mex::Seekers;
 use crate::node::output::TransmitQueue;
 use crate::table::{Liveness, Tables};
@@ -73,6 +74,17 @@ impl<B: PacketBuf> Arrivals<'_, B> {
     }
 }
 
+/// The node that a packet from control goes on at: where it had to wait.
+fn way_out(meta: &Meta) -> NodeId {
+    if meta.pending.has(Pending::SRV6) {
+        NodeId::Srv6Rewrite
+    } else if meta.flags.has(Flags::IPV4) {
+        NodeId::Rewrite4
+    } else {
+        NodeId::Rewrite
+    }
+}
+
 /// One worker.
 #[derive(Debug)]
 pub struct Worker<B> {
@@ -91,6 +103,7 @@ impl<B: PacketBuf> Worker<B> {
             rings,
             transmit: (0..MAX_PORTS).map(|_| TransmitQueue::default()).collect(),
             batch: LookupBatch::default(),
+            batch4: Lookup4Batch::default(),
             seekers: Seekers::default(),
         };
         Worker { engine, burst: Burst::default(), retiring: None }
@@ -167,8 +180,11 @@ impl<B: PacketBuf> Worker<B> {
                 Resume::Forward(adjacency) => {
                     counters.resumed.add(1);
                     meta.adjacency = adjacency;
-                    // It goes on where it had to wait.
-                    if meta.pending.has(Pending::SRV6) { NodeId::Srv6Rewrite } else { NodeId::Rewrite }
+                    way_out(&meta)
+                }
+                Resume::Fragment => {
+                    counters.made.add(1);
+                    way_out(&meta)
                 }
                 Resume::Fail(reason) => {
                     counters.resumed.add(1);

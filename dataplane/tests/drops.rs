@@ -14,6 +14,7 @@ use dataplane::graph::{self, Engine, NodeId};
 use dataplane::id::{PortId, VrfId};
 use dataplane::limit::{IcmpLimits, Limits};
 use dataplane::node::lookup::{LookupBatch, MAX_LOOKUPS};
+use dataplane::node::lookup4::Lookup4Batch;
 use dataplane::node::mex::Seekers;
 use dataplane::node::output::TransmitQueue;
 use dataplane::table::{MexPolicy, NextHop, Peer, PeerRef, Site, Tables, Trigger};
@@ -117,8 +118,9 @@ fn input() -> Vec<Drop> {
     vec![
         silent(&good[..13], Drop::EthernetShort),
         silent(&altered(&|f| f[5] ^= 0x40), Drop::EthernetDestination),
-        silent(&altered(&|f| f[12..14].copy_from_slice(&[0x08, 0x06])), Drop::EthernetType),
-        silent(&altered(&|f| f[12..14].copy_from_slice(&[0x08, 0x00])), Drop::Ipv4),
+        silent(&altered(&|f| f[12..14].copy_from_slice(&[0x88, 0xcc])), Drop::EthernetType),
+        silent(&altered(&|f| f[12..14].copy_from_slice(&[0x08, 0x06])), Drop::ArpMalformed),
+        silent(&altered(&|f| f[12..14].copy_from_slice(&[0x08, 0x00])), Drop::Ip4Version),
         check_frame(&plan, PortId(2), &octets::frame(port_mac(2), &to(HOST)), Drop::PortDown, None),
         silent(&good[..14 + 39], Drop::Ip6Length),
         silent(&good[..good.len() - 1], Drop::Ip6Length),
@@ -305,6 +307,7 @@ fn looped() -> Drop {
         rings: rings.clone(),
         transmit: [TransmitQueue::default()].into(),
         batch: LookupBatch::default(),
+        batch4: Lookup4Batch::default(),
         seekers: Seekers::default(),
     };
     let mut burst = Burst::default();

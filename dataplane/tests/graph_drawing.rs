@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use dataplane::drop::Drop;
+use dataplane::drop::{Drop, Reply};
 use dataplane::graph::{Edge, NodeId, draw};
 
 /// The generated text of each part of the page, by the name in its markers.
@@ -15,17 +15,19 @@ fn parts() -> [(&'static str, String); 2] {
 
 /// Every reason, in the order of the path.
 fn drops() -> String {
-    let mut out = String::from("| drop | clause | ICMPv6 reply | at |\n|---|---|---|---|\n");
+    let mut out = String::from("| drop | clause | ICMPv6 reply | ICMP reply | at |\n|---|---|---|---|---|\n");
     for reason in Drop::ALL {
-        let reply =
-            reason.reply().map_or(String::from("none"), |r| format!("type {}, code {}", r.kind, r.code));
+        let text = |reply: Option<Reply>| {
+            reply.map_or(String::from("none"), |r| format!("type {}, code {}", r.kind, r.code))
+        };
+        let (reply, reply4) = (text(reason.reply()), text(reason.reply4()));
         let nodes: Vec<_> = NodeId::ALL
             .iter()
             .filter(|node| node.edges().contains(&Edge::Drop(*reason)))
             .map(|node| node.name())
             .collect();
         let nodes = if nodes.is_empty() { outside(*reason).to_owned() } else { nodes.join(", ") };
-        let _ = writeln!(out, "| `{}` | {} | {reply} | {nodes} |", reason.name(), reason.clause());
+        let _ = writeln!(out, "| `{}` | {} | {reply} | {reply4} | {nodes} |", reason.name(), reason.clause());
     }
     out
 }
@@ -35,6 +37,7 @@ fn outside(reason: Drop) -> &'static str {
     match reason {
         Drop::MultiSegment => "receive",
         Drop::NeighborUnresolved | Drop::NeighborQueueFull => "control, for packets that wait",
+        Drop::FragmentLimit => "control, for packets to be cut",
         other => panic!("{} is on no edge and nowhere else", other.name()),
     }
 }

@@ -3,6 +3,7 @@
 
 mod change;
 mod fib_view;
+mod fragment;
 mod neighbors;
 mod program;
 mod routes;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use dataplane::counters::Counters;
 use dataplane::id::{AdjacencyId, PortId, VrfId};
-use dataplane::limit::IcmpLimits;
+use dataplane::limit::{IcmpLimits, TokenBucket};
 use dataplane::table::Liveness;
 use dataplane::update::{Inject, Rings, Update};
 use dataplane::wire::ethernet::Mac;
@@ -144,6 +145,8 @@ pub struct Router<B> {
     dirty: Dirty,
     /// Next hops that have failed or come back since the last commit.
     switched: BTreeSet<(PortId, u128)>,
+    /// Packets that are cut.
+    fragment_limit: TokenBucket,
     problems: Vec<String>,
     /// When adjacency counters were last compared.
     usage_checked_ns: u64,
@@ -195,6 +198,7 @@ impl<B: dataplane::buffer::PacketBuf> Router<B> {
             counters: Counters::default(),
             dirty: Dirty { routes: true, adjacencies: true, ports: true, mex: true, icmp: true },
             switched: BTreeSet::new(),
+            fragment_limit: TokenBucket::new(fragment::PACKETS_A_SECOND, fragment::PACKETS_AT_ONCE),
             problems: Vec::new(),
             usage_checked_ns: now_ns,
             usage: Vec::new(),

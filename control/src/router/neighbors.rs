@@ -4,12 +4,20 @@ use dataplane::buffer::{PacketBuf, packet};
 use dataplane::drop::Drop;
 use dataplane::id::PortId;
 use dataplane::update::{Inject, Punt, Resume, Why};
-use dataplane::wire::{ethernet, ipv6};
+use dataplane::wire::{ethernet, ipv4, ipv6};
 
 use super::{Buffers, Held, Router, USAGE_INTERVAL_NS};
 use crate::family;
 use crate::nd::{self, Action};
 use crate::program::adjacencies::Neighbor;
+
+/// The source of a packet of either family.
+fn source(packet: &[u8]) -> u128 {
+    match packet.first().map(|octet| octet >> 4) {
+        Some(4) => ipv4::Header::of(packet).map_or(ipv6::UNSPECIFIED, |header| ipv4::mapped(header.source())),
+        _ => ipv6::Header::of(packet).map_or(ipv6::UNSPECIFIED, |header| header.source()),
+    }
+}
 
 impl<B: PacketBuf> Router<B> {
     /// Takes at most `limit` packets from each worker's ring and deals with them. Returns how many there were.
@@ -19,7 +27,7 @@ impl<B: PacketBuf> Router<B> {
             for _ in 0..limit {
                 let Some(punt) = self.workers.get(worker).and_then(|w| w.rings.punts.pop()) else { break };
                 buffers.follow(&punt.buffer);
-                self.take_punt(worker, punt, now_ns);
+                self.take_punt(worker, punt, buffers, now_ns);
                 self.carry_out(buffers);
                 taken += 1;
             }
@@ -30,7 +38,7 @@ impl<B: PacketBuf> Router<B> {
         taken
     }
 
-    fn take_punt(&mut self, worker: usize, punt: Punt<B>, now_ns: u64) {
+    fn take_punt(&mut self, worker: usize, punt: Punt<B>, buffers: &mut impl Buffers<B>, now_ns: u64) {
         let Punt { buffer, meta, why } = punt;
         match why {
             Why::NeighborDiscovery => {
@@ -38,8 +46,14 @@ impl<B: PacketBuf> Router<B> {
                 // What is not valid is ignored (RFC 4861, 7.1); it is counted as consumed already.
                 let _ = self.neighbors.receive(meta.port.0, packet(&buffer), header.source(), now_ns);
             }
+            Why::Arp => {
+                let Some(header) = ethernet::Header::of(buffer.bytes()) else { return };
+                // As above.
+                let _ = self.neighbors.receive_arp(meta.port.0, packet(&buffer), header.source(), now_ns);
+            }
+            Why::Fragment { room } => self.cut(worker, buffer, meta, room as usize, buffers, now_ns),
             Why::Resolve { port, address } => {
-                let source = ipv6::Header::of(packet(&buffer)).map_or(ipv6::UNSPECIFIED, |h| h.source());
+                let source = source(packet(&buffer));
                 self.neighbors.hold(port.0, address, Held { buffer, meta, worker }, source, now_ns);
             }
         }

@@ -4,11 +4,16 @@ use crate::buffer::PacketBuf;
 use crate::burst::{Burst, Flags, Meta};
 use crate::graph::NodeId;
 use crate::table::Tables;
+use crate::wire::arp;
 use crate::wire::ethernet::{self, Header};
 
 edges! {
     /// IPv6 for this station or a group.
     Ip6 => node Ip6Input,
+    /// IPv4 for this station or a group.
+    Ip4 => node Ip4Input,
+    /// ARP for this station or all.
+    Arp => node ArpInput,
     /// Whatever it is: the port's policy carries it whole.
     Steer => node Srv6Headend,
     /// The port is down.
@@ -17,8 +22,6 @@ edges! {
     Short => drop EthernetShort,
     /// For another station.
     Destination => drop EthernetDestination,
-    /// IPv4: its node takes this edge's place when there is one.
-    Ipv4 => drop Ipv4,
     /// Nothing here speaks it.
     Type => drop EthernetType,
 }
@@ -36,7 +39,8 @@ fn step<B: PacketBuf>(tables: &Tables, buffer: &B, meta: &mut Meta) -> Next {
     }
     match header.ether_type() {
         ethernet::TYPE_IPV6 => Next::Ip6,
-        ethernet::TYPE_IPV4 => Next::Ipv4,
+        ethernet::TYPE_IPV4 => Next::Ip4,
+        arp::ETHER_TYPE => Next::Arp,
         _ => Next::Type,
     }
 }

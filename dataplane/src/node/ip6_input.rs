@@ -5,7 +5,7 @@ use crate::buffer::{FRONT_LEN, PacketBuf, front};
 use crate::burst::{Burst, Flags, Meta};
 use crate::graph::NodeId;
 use crate::table::{Port, Tables};
-use crate::wire::ipv6;
+use crate::wire::{ipv4, ipv6};
 
 edges! {
     /// To be looked up.
@@ -39,7 +39,7 @@ fn is_ordinary(address: u128) -> bool {
 /// The few packets whose source or destination has special rules.
 #[cold]
 fn special(port: &Port, source: u128, meta: &mut Meta) -> Next {
-    if ipv6::is_multicast(source) || source == ipv6::LOOPBACK {
+    if ipv6::is_multicast(source) || source == ipv6::LOOPBACK || ipv4::unmapped(source).is_some() {
         return Next::Source;
     }
     if source == ipv6::UNSPECIFIED {
@@ -57,7 +57,7 @@ fn special(port: &Port, source: u128, meta: &mut Meta) -> Next {
             || ipv6::is_solicited_node(destination);
         return if is_member { Next::Local } else { Next::Multicast };
     }
-    if destination == ipv6::UNSPECIFIED || destination == ipv6::LOOPBACK {
+    if is_nobody(destination) {
         return Next::Destination;
     }
     if ipv6::is_link_local(destination) {
@@ -66,13 +66,18 @@ fn special(port: &Port, source: u128, meta: &mut Meta) -> Next {
     onward(port)
 }
 
+/// No destination on a wire; IPv4-mapped addresses stay inside nodes (RFC 4291, 2.5.5.2; RFC 6890).
+fn is_nobody(destination: u128) -> bool {
+    matches!(destination, ipv6::UNSPECIFIED | ipv6::LOOPBACK) || ipv4::unmapped(destination).is_some()
+}
+
 /// A tunnel is no link: what links have of their own does not come out of one.
 fn special_inside(destination: u128) -> Next {
     if ipv6::is_multicast(destination) {
         Next::Multicast
     } else if ipv6::is_link_local(destination) {
         Next::LinkLocal
-    } else if destination == ipv6::UNSPECIFIED || destination == ipv6::LOOPBACK {
+    } else if is_nobody(destination) {
         Next::Destination
     } else {
         Next::Lookup

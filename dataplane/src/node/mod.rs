@@ -36,14 +36,19 @@ macro_rules! edge {
     };
 }
 
+pub mod arp_input;
 pub mod consume;
 pub mod control;
 pub mod discard;
 pub mod ethernet_input;
+pub mod fragment;
 pub mod icmp_error;
+pub mod ip4_input;
 pub mod ip6_input;
 pub mod local;
+pub mod local4;
 pub mod lookup;
+pub mod lookup4;
 pub mod mex;
 pub mod mex_commit;
 pub mod mex_peer;
@@ -53,6 +58,7 @@ pub mod next_hop;
 pub mod output;
 pub mod resolve;
 pub mod rewrite;
+pub mod rewrite4;
 pub mod srv6;
 pub mod srv6_endpoint;
 pub mod srv6_headend;

@@ -2,7 +2,7 @@
 //! the flow among those that are up (RFC 2992 calls for flows to stay on their path).
 
 use crate::buffer::{PacketBuf, packet};
-use crate::burst::{Burst, Meta, Pending};
+use crate::burst::{Burst, Flags, Meta, Pending};
 use crate::drop::Drop;
 use crate::flow;
 use crate::graph::NodeId;
@@ -14,6 +14,8 @@ edges! {
     Forward => node Rewrite,
     /// A neighbor is known, and SRv6 has changes to make.
     ForwardSrv6 => node Srv6Rewrite,
+    /// A neighbor is known, for an IPv4 packet.
+    Forward4 => node Rewrite4,
     /// The destination itself is a neighbor whose entry is not made yet.
     OnLink => node Resolve,
     /// This node.
@@ -50,8 +52,8 @@ fn no_way(tables: &Tables, meta: &mut Meta, trigger: Trigger) -> Next {
         Trigger::NextHopDown => (Drop::NextHopDown, Next::NextHopDown),
     };
     meta.reason = reason;
-    // What SRv6 has under way has no alternatives: neither an outer header nor a segment list (docs/mex.md).
-    let may_seek = !meta.pending.has(Pending::SRV6);
+    // What SRv6 has under way has no alternatives: neither an outer header nor a segment list (docs/mex.md). IPv4 has none.
+    let may_seek = !meta.pending.has(Pending::SRV6) && !meta.flags.has(Flags::IPV4);
     if may_seek && tables.mex.triggers.contains(trigger) { Next::Mex } else { ordinary }
 }
 
@@ -59,10 +61,33 @@ fn forward(tables: &Tables, meta: &mut Meta, adjacency: Option<AdjacencyId>) -> 
     match adjacency {
         Some(adjacency) if tables.liveness.is_up(adjacency) => {
             meta.adjacency = adjacency;
-            if meta.pending.has(Pending::SRV6) { Next::ForwardSrv6 } else { Next::Forward }
+            if meta.pending.has(Pending::SRV6) {
+                Next::ForwardSrv6
+            } else if meta.flags.has(Flags::IPV4) {
+                Next::Forward4
+            } else {
+                Next::Forward
+            }
         }
         _ => no_way(tables, meta, Trigger::NextHopDown),
     }
+}
+
+/// The member of a group that the packet's flow goes by.
+pub(super) fn pick<B: PacketBuf>(
+    tables: &Tables,
+    buffer: &B,
+    meta: &Meta,
+    group: u32,
+) -> Option<AdjacencyId> {
+    let hash = if !meta.flags.has(Flags::IPV4.and(Flags::ETHERNET)) {
+        flow::hash(packet(buffer), meta.destination)
+    } else if meta.flags.has(Flags::IPV4) {
+        flow::hash4(packet(buffer))
+    } else {
+        flow::hash_frame(buffer.bytes())
+    };
+    tables.next_hops.group(group)?.pick(hash, &tables.liveness)
 }
 
 /// Sorts one packet by what `meta.next_hop` is.
@@ -70,9 +95,7 @@ pub fn step<B: PacketBuf>(tables: &Tables, buffer: &B, meta: &mut Meta) -> Next 
     match tables.next_hops.entry(meta.next_hop) {
         NextHop::Adjacency(adjacency) => forward(tables, meta, Some(adjacency)),
         NextHop::Group(index) => {
-            let group = tables.next_hops.group(index);
-            let picked =
-                group.and_then(|g| g.pick(flow::hash(packet(buffer), meta.destination), &tables.liveness));
+            let picked = pick(tables, buffer, meta, index);
             forward(tables, meta, picked)
         }
         NextHop::OnLink(port) => {

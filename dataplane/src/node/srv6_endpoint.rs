@@ -29,7 +29,7 @@ edges! {
     /// An IPv6 packet was inside.
     Ip6 => node Ip6Input,
     /// An IPv4 packet was inside.
-    Ip4 => drop Ipv4,
+    Ip4 => node Ip4Input,
     /// An Ethernet frame was inside.
     Frame => node Output,
     /// For this node.

@@ -15,7 +15,7 @@ edges! {
     /// The neighbor's MAC address is not known yet.
     Unresolved => node Resolve,
     /// An IPv4 packet that may be cut: control does it.
-    Fragment => drop Ipv4,
+    Fragment => node Fragment,
     /// The hop limit ran out.
     HopLimit => drop HopLimit,
     /// Longer than the link carries.

@@ -317,6 +317,11 @@ pub const fn is_loopback(address: u32) -> bool {
     address >> 24 == 127
 }
 
+/// 169.254.0.0/16: stays on its link (RFC 3927, 2.7).
+pub const fn is_link_local(address: u32) -> bool {
+    address >> 16 == 0xa9fe
+}
+
 /// 0.0.0.0/8: "this network" (RFC 1122, 3.2.1.3 (a), (b)).
 pub const fn is_this_network(address: u32) -> bool {
     address >> 24 == 0
