@@ -22,7 +22,7 @@ use dataplane::update::{Inject, PUNT_RING_LEN, Resume, Rings};
 use dataplane::wire::ethernet::Mac;
 use dataplane::worker::{Arrivals, PacketIo, Worker};
 use support::octets::{self, AP, DESTINATION_OPTIONS, FRAGMENT, HOP_BY_HOP, ICMPV6, TCP, UDP};
-use support::{Plan, Router, ip, port_mac};
+use support::{Plan, Router, ip, octets4, port_mac};
 
 const IN: PortId = PortId(0);
 const OUT: PortId = PortId(1);
@@ -133,6 +133,10 @@ fn input() -> Vec<Drop> {
         check(&plan, &to("ff0e::1"), Drop::Multicast, None),
         check(&plan, &to("ff02::1"), Drop::Multicast, None),
         check(&plan, &to("fe80::77"), Drop::LinkLocal, None),
+        // IPv4, of which ipv4.rs has more.
+        silent(&octets4::frame(port_mac(0), &[0x45; 19]), Drop::Ip4Length),
+        silent(&octets4::frame(port_mac(0), &[0x45, 0, 0, 20].repeat(5)), Drop::Ip4Checksum),
+        silent(&octets4::frame(port_mac(0), &octets4::packet(octets4::TO_ALL, &[])), Drop::Broadcast),
     ]
 }
 
@@ -237,7 +241,11 @@ fn local() -> Vec<Drop> {
 /// What control says of packets that waited.
 fn waiting() -> Vec<Drop> {
     let packet = to("2001:db8:6::1");
-    let cases = [(Drop::NeighborUnresolved, Some((1, 3, 0))), (Drop::NeighborQueueFull, None)];
+    let cases = [
+        (Drop::NeighborUnresolved, Some((1, 3, 0))),
+        (Drop::NeighborQueueFull, None),
+        (Drop::FragmentLimit, None),
+    ];
     for (reason, told) in cases {
         let mut router = plan().start();
         assert!(router.send(IN, &packet).is_empty());

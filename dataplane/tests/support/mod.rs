@@ -5,6 +5,7 @@
 
 pub mod model;
 pub mod octets;
+pub mod octets4;
 pub mod packets;
 pub mod scenario;
 pub mod world;
