@@ -14,7 +14,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: CASES, max_shrink_iters: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_comes_out_is_what_went_in_or_an_answer_to_it(octets in proptest::collection::vec(any::<u8>(), 0..6000)) {
+    fn what_comes_out_is_what_went_in_or_an_answer_to_it(octets in proptest::collection::vec(any::<u8>(), 0..9000)) {
         support::scenario::run(&octets);
     }
 
@@ -34,7 +34,7 @@ fn scenarios_reach_everything() {
     let mut mex = BTreeMap::new();
     let mut state = 1u64;
     for _ in 0..1000 {
-        let octets: Vec<u8> = std::iter::repeat_with(|| next(&mut state)).take(6000).collect();
+        let octets: Vec<u8> = std::iter::repeat_with(|| next(&mut state)).take(16_000).collect();
         let router = support::scenario::run(&octets);
         let counters = &router.rings.counters;
         for (sum, reason) in drops.iter_mut().zip(Drop::ALL) {

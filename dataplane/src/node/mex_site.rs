@@ -35,6 +35,11 @@ fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &B, meta: &m
     let packet = packet(buffer);
     let Some(destination) = ipv6::Header::of(packet).map(|h| h.destination()) else { return Next::Verify };
     let looked_up = meta.destination;
+    if meta.pending.has(Pending::SRV6) {
+        // Neither an outer header nor a segment list meets MEX (docs/mex.md).
+        meta.next_hop = via;
+        return Next::Deliver;
+    }
     if meta.pending.has(Pending::INSERT) {
         // This node is the edge of both ends: what would be inserted here would be stripped here.
         meta.pending = Pending::NONE;

@@ -13,6 +13,8 @@ edges! {
     Lookup => node Lookup,
     /// No candidate path of the policy is valid.
     Down => drop PolicyDown,
+    /// The hop limit ran out: it is decremented before the header is pushed.
+    HopLimit => drop HopLimit,
     /// No room for a header that was decided on before.
     Headroom => drop Headroom,
 }
@@ -31,6 +33,10 @@ fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta
         || commit::settle(tables, counters, buffer, meta);
     if !is_settled {
         return Next::Headroom;
+    }
+    // Where the first segment is on this node, the header is pushed before `srv6-rewrite` gets to see the packet.
+    if commit::hops(buffer, meta).is_some_and(|hops| hops <= 1) {
+        return Next::HopLimit;
     }
     if commit::steer(tables, counters, policy, buffer, meta) { Next::Lookup } else { Next::Down }
 }

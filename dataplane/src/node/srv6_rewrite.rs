@@ -2,7 +2,7 @@
 //! header. What fails a check leaves as it came, so that errors quote it as received.
 
 use super::srv6::commit;
-use crate::buffer::{PacketBuf, front, packet};
+use crate::buffer::{PacketBuf, packet};
 use crate::burst::{Burst, Flags, Meta};
 use crate::counters::Counters;
 use crate::graph::NodeId;
@@ -34,17 +34,6 @@ edges! {
     Headroom => drop Headroom,
 }
 
-/// The hop limit or TTL of the packet as it came; `None` for what has none.
-fn hops<B: PacketBuf>(buffer: &B, meta: &Meta) -> Option<u8> {
-    if meta.flags.has(Flags::ETHERNET.and(Flags::ORIGINATED)) {
-        None
-    } else if meta.flags.has(Flags::IPV4) {
-        ipv4::Header::of(packet(buffer)).map(|header| header.ttl())
-    } else {
-        front(buffer).map(|header| header.hop_limit())
-    }
-}
-
 /// Longer than the link carries: who is told, and how much there is room for.
 fn too_big<B: PacketBuf>(buffer: &B, meta: &mut Meta, room: usize) -> Next {
     meta.parameter = room as u32;
@@ -63,7 +52,7 @@ fn check<B: PacketBuf>(tables: &Tables, adjacency: &Adjacency, buffer: &B, meta:
     if meta.flags.has(Flags::LINK_LOCAL_SOURCE) {
         return Some(Next::BeyondScope);
     }
-    if hops(buffer, meta).is_some_and(|hops| hops <= 1) {
+    if commit::hops(buffer, meta).is_some_and(|hops| hops <= 1) {
         return Some(Next::HopLimit);
     }
     let len = buffer.bytes().len().saturating_sub(ethernet::LEN);

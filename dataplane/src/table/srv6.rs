@@ -259,12 +259,14 @@ impl SegmentList {
         }
         // The path backwards; an insertion ends at the packet's own destination, written when it is known.
         let mut entries: Vec<u128> = mode.is_insert().then_some(0).into_iter().collect();
-        let listed = if mode.is_reduced() { segments.get(1..).unwrap_or_default() } else { segments };
+        // A header with an HMAC lists a segment at least: there is no Last Entry of an empty list.
+        let is_reduced = mode.is_reduced() && (mode.is_insert() || segments.len() > 1 || hmac.is_none());
+        let listed = if is_reduced { segments.get(1..).unwrap_or_default() } else { segments };
         entries.extend(listed.iter().rev());
         let segments_left = segments.len() - usize::from(!mode.is_insert());
         let has_srh = !entries.is_empty() || hmac.is_some();
         let srh = if has_srh {
-            srh_octets(&entries, segments_left as u8, mode.is_reduced(), hmac.map(|(_, id)| id))
+            srh_octets(&entries, segments_left as u8, is_reduced, hmac.map(|(_, id)| id))
         } else {
             Vec::new()
         };

@@ -3,11 +3,19 @@
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may")]
 
+pub mod advance;
+pub mod check;
+pub mod headers;
 pub mod model;
 pub mod octets;
 pub mod octets4;
 pub mod packets;
+pub mod push;
 pub mod scenario;
+pub mod sids;
+pub mod sr_packets;
+pub mod sr_world;
+pub mod srv6;
 pub mod world;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,7 +26,7 @@ use dataplane::buffer::{HeapBuf, PacketBuf};
 use dataplane::fib::{Fib6, Prefix6};
 use dataplane::id::{AdjacencyId, NextHopId, PortId, VrfId};
 use dataplane::limit::IcmpLimits;
-use dataplane::table::{Adjacency, Group, Liveness, MexPolicy, NextHop, NextHops, Port};
+use dataplane::table::{Adjacency, Group, Liveness, MexPolicy, NextHop, NextHops, Port, Srv6};
 use dataplane::update::{Inject, Punt, Resume, Rings, Update, Why};
 use dataplane::wire::ethernet::Mac;
 use dataplane::worker::{Arrivals, PacketIo, Worker};
@@ -73,6 +81,11 @@ pub struct Plan {
     pub mtus: Vec<u16>,
     pub routes: BTreeMap<(u16, Prefix6), NextHopId>,
     pub mex: MexPolicy,
+    pub srv6: Srv6,
+    /// The policies of `srv6`, by id, as they were written.
+    pub policies: Vec<sids::PolicySpec>,
+    /// The HMAC keys of `srv6`: id and secret.
+    pub keys: Vec<(u32, Vec<u8>)>,
     pub icmp: IcmpLimits,
     pub dead: Vec<AdjacencyId>,
 }
@@ -87,6 +100,9 @@ impl Default for Plan {
             mtus: Vec::new(),
             routes: BTreeMap::new(),
             mex: MexPolicy::default(),
+            srv6: Srv6::default(),
+            policies: Vec::new(),
+            keys: Vec::new(),
             icmp: IcmpLimits { rate: 1_000_000_000, burst: 1_000_000 },
             dead: Vec::new(),
         }
@@ -116,6 +132,7 @@ impl Plan {
             mac: port_mac(id.0),
             vrf: VrfId(vrf),
             is_up: true,
+            mtu,
             link_local: ip("fe80::ff:0") + u128::from(id.0),
             addresses: addresses.into_boxed_slice(),
             ..Port::default()
@@ -182,6 +199,7 @@ impl Plan {
         let mut updates = vec![
             Update::Ports(Arc::from(self.ports.clone())),
             Update::Adjacencies(Arc::from(self.adjacencies.clone())),
+            Update::Srv6(Arc::new(self.srv6.clone())),
             Update::NextHops(Arc::new(NextHops::new(self.next_hops.clone(), self.groups.clone()))),
             Update::Mex(Arc::new(self.mex.clone())),
             Update::Icmp(self.icmp),

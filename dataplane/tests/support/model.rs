@@ -34,7 +34,7 @@ pub fn find_ap(packet: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// Swaps the high half of the destination with alternative `number` (1-based).
-fn exchange(packet: &mut [u8], ap_at: usize, number: usize) {
+pub fn exchange(packet: &mut [u8], ap_at: usize, number: usize) {
     let slot = ap_at + 8 * number;
     for octet in 0..8 {
         packet.swap(24 + octet, slot + octet);

@@ -6,7 +6,7 @@ use dataplane::id::PortId;
 use super::octets::{
     self, AH, AP, DESTINATION_OPTIONS, ESP, FRAGMENT, HOP_BY_HOP, ICMPV6, NONE, ROUTING, TCP, UDP,
 };
-use super::{port_mac, world};
+use super::{port_mac, sr_packets, world};
 
 /// Decisions read from octets; all zero once they are used up.
 pub struct Dice<'a> {
@@ -102,7 +102,7 @@ fn neighbor_discovery(dice: &mut Dice<'_>, source: u128, destination: u128) -> V
     octets::icmp(source, destination, 133 + dice.byte() % 5, 0, &body)
 }
 
-fn upper_layer(dice: &mut Dice<'_>, source: u128, destination: u128, quotes: u8) -> (u8, Vec<u8>) {
+pub fn upper_layer(dice: &mut Dice<'_>, source: u128, destination: u128, quotes: u8) -> (u8, Vec<u8>) {
     let len = match dice.below(8) {
         0 => usize::from(dice.word() % 1500),
         1 => 1160 + usize::from(dice.byte()),
@@ -133,7 +133,10 @@ pub fn packet(dice: &mut Dice<'_>) -> Vec<u8> {
 }
 
 /// [`packet`], in which errors quote packets so many levels deep.
-fn packet_quoting(dice: &mut Dice<'_>, quotes: u8) -> Vec<u8> {
+pub fn packet_quoting(dice: &mut Dice<'_>, quotes: u8) -> Vec<u8> {
+    if dice.one_in(3) {
+        return sr_packets::packet(dice, quotes);
+    }
     let (source, destination) = (world::address(dice), world::address(dice));
     let hop_limit = match dice.below(8) {
         0 => 0,
@@ -169,7 +172,7 @@ fn mutate(dice: &mut Dice<'_>, frame: &mut Vec<u8>) {
 /// A frame of any kind, and the port that receives it.
 pub fn any_frame(dice: &mut Dice<'_>) -> (PortId, Vec<u8>) {
     let port = match dice.below(16) {
-        at @ 0..6 => at as u16,
+        at @ 0..7 => at as u16,
         15 => 63, // no such port
         at => at as u16 % 2 * world::INSIDE.0,
     };

@@ -6,8 +6,8 @@ use dataplane::drop::Drop;
 use dataplane::id::{AdjacencyId, PortId};
 use dataplane::update::{Inject, Resume, Why};
 
-use super::model::canonical;
-use super::octets::{self, AP, ICMPV6};
+use super::check::check_frame;
+use super::octets;
 use super::packets::{Dice, any_frame, raw_frame};
 use super::{Plan, Router, world};
 
@@ -50,7 +50,7 @@ fn play(octets: &[u8], next_frame: fn(&mut Dice<'_>) -> (PortId, Vec<u8>)) -> Ro
     let frames = std::mem::take(&mut router.io.sent);
     assert_eq!(router.rings.counters.sent(), frames.len() as u64);
     for (port, frame) in frames {
-        let cause = causes.get(frame.cause as usize).map(|(port, f)| (*port, &f[14..]));
+        let cause = causes.get(frame.cause as usize).map(|(port, f)| (*port, &f[..]));
         check_frame(&plan, port, frame.bytes(), cause);
     }
     router
@@ -90,102 +90,4 @@ fn settle(router: &mut Router, dice: &mut Dice<'_>) {
 fn answer(plan: &Plan, port: PortId) -> Resume {
     let known = plan.adjacencies.iter().position(|a| a.port == port && a.is_resolved);
     known.map_or(Resume::Fail(Drop::NeighborUnresolved), |at| Resume::Forward(AdjacencyId(at as u32)))
-}
-
-/// Checks a frame that left by `port`, made from what came in on another (an IPv6 packet with any padding).
-pub fn check_frame(plan: &Plan, port: PortId, frame: &[u8], cause: Option<(PortId, &[u8])>) {
-    let out = &plan.ports[port.index()];
-    assert!(out.is_up, "sent through a port that is down");
-    let Some((came_by, cause)) = cause else { return };
-    assert_eq!(frame[6..12], out.mac.0, "the source is the port's station");
-    let to_neighbor = plan.adjacencies.iter().any(|a| a.port == port && a.ethernet[..] == frame[..14]);
-    assert!(to_neighbor, "to no neighbor on this port");
-    let packet = &frame[14..];
-    assert_eq!(packet[0] >> 4, 6);
-    let payload_len = usize::from(u16::from_be_bytes([packet[4], packet[5]]));
-    assert_eq!(packet.len(), 40 + payload_len, "the payload length is the frame's");
-    assert!(packet.len() <= usize::from(plan.mtus[port.index()]), "longer than the MTU");
-    assert!(packet[7] >= 1, "hop limit 0 on the wire");
-    let cause = &cause[..40 + usize::from(u16::from_be_bytes([cause[4], cause[5]]))];
-    let is_older = cause[7].checked_sub(1) == Some(packet[7]);
-    let is_forwarded = is_older
-        && (canonical(packet) == canonical(cause)
-            || port == world::INSIDE && is_translated(&canonical(packet), &canonical(cause)));
-    // What the inside sent is quoted as it was received.
-    let may_translate = port == world::INSIDE && came_by != world::INSIDE;
-    assert!(
-        is_forwarded || is_made_from(plan, packet, cause, may_translate),
-        "neither forwarded nor an answer:\n{:02x?}\n{:02x?}",
-        &packet[..packet.len().min(120)],
-        &cause[..cause.len().min(120)]
-    );
-}
-
-/// True when the packet is the ICMPv6 error that came, with what it quotes as a host without MEX sent it.
-fn is_translated(packet: &[u8], cause: &[u8]) -> bool {
-    let Some(shorter) = cause.len().checked_sub(packet.len()) else { return false };
-    if cause[6] != ICMPV6 || cause.len() < 48 || packet.len() < 48 || cause[40] >= 128 {
-        return false;
-    }
-    let told = |p: &[u8]| u32::from_be_bytes([p[44], p[45], p[46], p[47]]);
-    let (was, is) = (told(cause), told(packet));
-    let expected = match cause[40] {
-        2 => is == was.saturating_sub(shorter as u32).max(1280),
-        4 => is == was || was >= 40 && is == was - shorter as u32,
-        _ => is == was,
-    };
-    let sum = octets::checksum(octets::source(packet), octets::destination(packet), ICMPV6, &packet[40..]);
-    let same = packet[..4] == cause[..4] && packet[6..42] == cause[6..42];
-    expected && same && sum == 0 && canonical(&packet[48..]) == canonical(&cause[48..])
-}
-
-/// True when the packet is this node's ICMPv6 error about the cause, or the reply to it.
-fn is_made_from(plan: &Plan, packet: &[u8], cause: &[u8], may_translate: bool) -> bool {
-    let (source, to) = (octets::source(packet), octets::destination(packet));
-    let is_own = plan.ports.iter().any(|p| p.owns(source));
-    let sum = octets::checksum(source, to, ICMPV6, &packet[40..]);
-    if packet[6] != ICMPV6 || packet[7] != 64 || !is_own || to != octets::source(cause) || sum != 0 {
-        return false;
-    }
-    match packet[40] {
-        129 => echo(cause).is_some_and(|asked| asked[0] == 128 && packet[44..] == asked[4..]),
-        1..=4 => {
-            let quote = octets::quoted(cause);
-            packet.len() <= 1280
-                && (packet[48..] == *quote || may_translate && canonical(&packet[48..]) == canonical(quote))
-                && octets::destination(cause) >> 120 != 0xff
-                && !is_error_or_redirect(cause)
-        }
-        _ => false,
-    }
-}
-
-/// The ICMPv6 message of a packet, behind headers that its destination passes.
-fn echo(packet: &[u8]) -> Option<&[u8]> {
-    let (mut kind, mut at) = (packet[6], 40);
-    while kind != ICMPV6 {
-        let header = packet.get(at..).filter(|header| header.len() > 8)?;
-        if !matches!(kind, 0 | 43 | 60) {
-            return None;
-        }
-        (kind, at) = (header[0], at + 8 + 8 * usize::from(header[1]));
-    }
-    packet.get(at..).filter(|message| message.len() >= 8)
-}
-
-/// True when the packet carries an ICMPv6 error or redirect, behind any headers that say where they end.
-fn is_error_or_redirect(packet: &[u8]) -> bool {
-    let (mut kind, mut at) = (packet[6], 40);
-    for _ in 0..16 {
-        let Some(header) = packet.get(at..).filter(|h| !h.is_empty()) else { return false };
-        let len = match kind {
-            ICMPV6 => return header[0] < 128 || header[0] == 137,
-            0 | 43 | 60 | AP if header.len() > 1 => 8 + 8 * usize::from(header[1]),
-            51 if header.len() > 1 => 8 + 4 * usize::from(header[1]),
-            44 if header.len() >= 4 && header[2] == 0 && header[3] < 8 => 8,
-            _ => return false,
-        };
-        (kind, at) = (header[0], at + len);
-    }
-    false
 }

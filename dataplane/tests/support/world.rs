@@ -1,5 +1,5 @@
 //! A router that has everything: local addresses, routes of every kind, groups with dead members, MEX with every
-//! trigger, sites, peers, an egress filter, two VRFs, a port that is down.
+//! trigger, sites, peers, an egress filter, two VRFs, a port that is down, SIDs and policies.
 
 use dataplane::fib::Prefix6;
 use dataplane::id::{AdjacencyId, PortId};
@@ -7,7 +7,7 @@ use dataplane::limit::IcmpLimits;
 use dataplane::table::mex::Permit;
 use dataplane::table::{MexPolicy, NextHop, Peer, PeerRef, Site, Trigger};
 
-use super::{Plan, ip, prefix};
+use super::{Plan, ip, prefix, sr_world};
 use crate::support::packets::Dice;
 
 /// The ports, by what is special about them.
@@ -17,11 +17,13 @@ pub const OTHER_VRF: PortId = PortId(2);
 pub const DOWN: PortId = PortId(3);
 pub const INSIDE: PortId = PortId(4);
 pub const SMALL: PortId = PortId(5);
-pub const PORTS: u16 = 6;
+/// Its frames go into a policy.
+pub const L2: PortId = PortId(6);
+pub const PORTS: u16 = 7;
 
 /// The high halves that packets of the tests go to and list: each leads to something else.
-pub const PREFIXES: [u64; 22] = {
-    let mut prefixes = [0; 22];
+pub const PREFIXES: [u64; 24] = {
+    let mut prefixes = [0; 24];
     let mut i = 0;
     while i < 16 {
         prefixes[i] = 0x2001_0db8_0000_0001 | (i as u64 + 1) << 16;
@@ -33,6 +35,8 @@ pub const PREFIXES: [u64; 22] = {
     prefixes[19] = 0;
     prefixes[20] = 0x5f00 << 48;
     prefixes[21] = 0x2001_0db8_dead_0001; // filtered on the way out
+    prefixes[22] = 0x2001_0db8_0e00_0000; // into policies
+    prefixes[23] = 0x2001_0db8_0e03_0000;
     prefixes
 };
 
@@ -49,6 +53,7 @@ fn ports(plan: &mut Plan) {
     plan.port(0, 1500, &["2001:db8:f3::1"]);
     plan.port(0, 1500, &["2001:db8:f4::1"]);
     plan.port(0, 1280, &[]);
+    plan.port(0, 1500, &[]);
     plan.ports[DOWN.index()].is_up = false;
     let filtered = || [prefix("2001:db8:dead::/48")].into_iter().collect();
     plan.ports[ISP.index()].egress_deny = filtered();
@@ -97,6 +102,7 @@ pub fn plan(dice: &mut Dice<'_>) -> Plan {
     let mut plan = Plan::default();
     ports(&mut plan);
     routes(&mut plan);
+    sr_world::add(&mut plan, dice);
     let triggers = !dice.byte();
     let site = |at: &[usize]| at.iter().map(|i| PREFIXES[*i]).collect();
     let mut mex = MexPolicy {
@@ -156,6 +162,7 @@ pub fn address(dice: &mut Dice<'_>) -> u128 {
             ip(own[dice.below(own.len())])
         }
         2 => ip("2001:db8:f4::") + 0x40 + dice.below(4) as u128,
+        3 => sr_world::policy(dice.below(sr_world::POLICIES)) + dice.below(4) as u128,
         _ => u128::from(PREFIXES[dice.below(16)]) << 64 | (dice.below(3) as u128 + 1),
     }
 }

@@ -2,7 +2,7 @@
 //! of a policy (RFC 8986, 4.13, 4.14, 5).
 
 use super::advance::{Advance, advance};
-use crate::buffer::{PacketBuf, packet, packet_mut};
+use crate::buffer::{PacketBuf, front, packet, packet_mut};
 use crate::burst::{Flags, Meta, Pending};
 use crate::counters::Counters;
 use crate::flow;
@@ -107,7 +107,8 @@ pub fn apply<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B,
     if pending.has(Pending::ADVANCE) && !make_advance(tables, buffer, meta) {
         return false;
     }
-    if !meta.flags.has(Flags::ORIGINATED) {
+    // A SID is a hop for every packet, for those of this node too.
+    if pending.has(Pending::ADVANCE) || !meta.flags.has(Flags::ORIGINATED) {
         decrement(buffer, meta);
     }
     if !pending.has(Pending::PUSH) {
@@ -119,6 +120,17 @@ pub fn apply<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B,
         insert(tables, list, buffer)
     } else {
         encapsulate(tables, policy, list, buffer, meta)
+    }
+}
+
+/// The hop limit or TTL of the packet as it came; `None` for what has none.
+pub fn hops<B: PacketBuf>(buffer: &B, meta: &Meta) -> Option<u8> {
+    if meta.flags.has(Flags::ETHERNET.and(Flags::ORIGINATED)) {
+        None
+    } else if meta.flags.has(Flags::IPV4) {
+        ipv4::Header::of(packet(buffer)).map(|header| header.ttl())
+    } else {
+        front(buffer).map(|header| header.hop_limit())
     }
 }
 

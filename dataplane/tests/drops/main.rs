@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may")]
 
+mod srv6;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::BTreeSet;
@@ -306,7 +308,7 @@ fn refused() -> Drop {
     Drop::MultiSegment
 }
 
-/// No tables lead a packet through so many lookups today: the limit is met by a packet that says it has had them.
+/// The limit is met by a packet that says it has had as many lookups.
 fn looped() -> Drop {
     let rings: std::sync::Arc<Rings<HeapBuf>> = std::sync::Arc::default();
     let mut engine = Engine {
@@ -334,7 +336,8 @@ fn looped() -> Drop {
 #[test]
 fn every_drop_has_a_name_a_counter_and_a_test() {
     let mut met: BTreeSet<Drop> = BTreeSet::new();
-    for table in [input(), forwarding(), mex(), local(), waiting(), full(), vec![refused(), looped()]] {
+    let others = vec![refused(), looped()];
+    for table in [input(), forwarding(), mex(), local(), srv6::all(), waiting(), full(), others] {
         met.extend(table);
     }
     let missing: Vec<_> = Drop::ALL.iter().filter(|d| !met.contains(d)).collect();
