@@ -22,9 +22,14 @@ pub fn check_frame(plan: &Plan, port: PortId, frame: &[u8], cause: Option<(PortI
         return;
     }
     assert_eq!(frame[6..12], out.mac.0, "the source is the port's station");
-    let to_neighbor = plan.adjacencies.iter().any(|a| a.port == port && a.ethernet[..] == frame[..14]);
+    let to_neighbor = plan.adjacencies.iter().any(|a| a.port == port && a.ethernet[..12] == frame[..12]);
     assert!(to_neighbor, "to no neighbor on this port");
     let packet = &frame[14..];
+    if frame[12..14] == [0x08, 0x00] {
+        assert!(leaves(plan, &ways, port, packet, true), "no IPv4 packet that was carried: {packet:02x?}");
+        return;
+    }
+    assert_eq!(frame[12..14], [0x86, 0xdd]);
     assert_eq!(packet[0] >> 4, 6);
     let payload_len = usize::from(u16::from_be_bytes([packet[4], packet[5]]));
     assert_eq!(packet.len(), 40 + payload_len, "the payload length is the frame's");

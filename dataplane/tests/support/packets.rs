@@ -180,8 +180,12 @@ pub fn any_frame(dice: &mut Dice<'_>) -> (PortId, Vec<u8>) {
         let len = dice.below(200);
         return (PortId(port), (0..len).map(|_| dice.byte()).collect());
     }
-    let packet = packet(dice);
+    let is_ipv4 = dice.one_in(16);
+    let packet = if is_ipv4 { sr_packets::ipv4(dice) } else { packet(dice) };
     let mut frame = octets::frame(port_mac(port), &packet);
+    if is_ipv4 {
+        frame[12..14].copy_from_slice(&[0x08, 0x00]);
+    }
     mutate(dice, &mut frame);
     (PortId(port), frame)
 }

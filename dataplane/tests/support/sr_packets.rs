@@ -40,12 +40,17 @@ fn header(dice: &mut Dice<'_>, source: u128) -> (Vec<u8>, u128) {
     (header, listed.unwrap_or_else(|| sr_world::address(dice)))
 }
 
+/// An IPv4 packet, to a host or to all.
+pub fn ipv4(dice: &mut Dice<'_>) -> Vec<u8> {
+    let ttl = [64, 0, 1, 64][dice.below(4)];
+    let to = [0xc633_6401, 0xffff_ffff, 0xe000_0001, 0x7f00_0001][dice.below(8) % 5 % 4];
+    let len = if dice.one_in(8) { 1400 } else { 12 };
+    headers::ip4(0xc000_0201 + u32::from(dice.byte() % 4), to, ttl, 17, &vec![7; len])
+}
+
 fn inner(dice: &mut Dice<'_>, quotes: u8) -> (u8, Vec<u8>) {
     let mut inner = match dice.below(4) {
-        0 => {
-            let ttl = [0, 1, 64][dice.below(3)];
-            (IPV4, headers::ip4(0xc000_0201 + u32::from(dice.byte() % 4), 0xc633_6401, ttl, 17, &[7; 12]))
-        }
+        0 => (IPV4, ipv4(dice)),
         1 => {
             let len = if dice.one_in(8) { 1500 } else { 20 };
             let packet = if dice.one_in(2) { packets::packet(dice) } else { vec![0xa5; len] };

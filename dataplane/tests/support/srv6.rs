@@ -319,7 +319,10 @@ impl<'a> Ways<'a> {
                 return Told::Nothing;
             }
             (ICMPV6, _) => return Told::Any,
-            (FRAGMENT, _) | (IPV4, EndDx4 | EndDt4 | EndDt46) => return Told::Nothing,
+            (IPV4, EndDx4) => self.decapsulate4(state, sid, at),
+            (IPV4, EndX) if usd => self.decapsulate4(state, sid, at),
+            // No table of this router has an IPv4 route.
+            (FRAGMENT, _) | (IPV4, EndDt4 | EndDt46) => {}
             (IPV4, _) if usd => return Told::Nothing,
             _ => return Told::Problem(Some((4, at as u32))),
         }
@@ -340,6 +343,26 @@ impl<'a> Ways<'a> {
         } else if !is_special(to) {
             self.look_up(exposed);
         }
+    }
+
+    /// An IPv4 packet leaves by the SID's own next hop, one hop older (RFC 1812, 5.3.1), or in pieces, or not.
+    fn decapsulate4(&mut self, state: &State, sid: &Sid, at: usize) {
+        let mut packet = state.packet.bytes[at..].to_vec();
+        let ports = ports(self.plan, self.plan.next_hops[sid.next_hop.index()]);
+        if packet.len() < 20 || packet[8] <= 1 {
+            return;
+        }
+        let len = usize::from(u16::from_be_bytes([packet[2], packet[3]]));
+        if len < 20 || len > packet.len() {
+            return;
+        }
+        packet.truncate(len);
+        packet[8] -= 1;
+        let was = u32::from(u16::from_be_bytes([packet[10], packet[11]]));
+        // RFC 1624: one less in the high octet of a word.
+        let sum = was + 0x100;
+        packet[10..12].copy_from_slice(&((sum + (sum >> 16)) as u16).to_be_bytes());
+        self.exits.push(Exit::Exact(Octets::known(&packet), ports));
     }
 
     /// RFC 8754, 2.1.2: what is told when the HMAC is not as it has to be.
