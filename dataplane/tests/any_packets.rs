@@ -18,6 +18,12 @@ proptest! {
         support::scenario::run(&octets);
     }
 
+    /// Headers of SIDs as they fall.
+    #[test]
+    fn also_of_raw_headers(octets in proptest::collection::vec(prop_oneof![2 => 0u8..6, 1 => any::<u8>()], 0..6000)) {
+        support::scenario::run_srv6(&octets);
+    }
+
     /// Mostly zeros: short headers, default routers, few mutations.
     #[test]
     fn also_of_sparse_choices(octets in proptest::collection::vec(prop_oneof![2 => 0u8..4, 1 => any::<u8>()], 0..3000)) {

@@ -9,6 +9,7 @@ use dataplane::update::{Inject, Resume, Why};
 use super::check::check_frame;
 use super::octets;
 use super::packets::{Dice, any_frame, raw_frame};
+use super::sr_packets::raw_sr_frame;
 use super::{Plan, Router, world};
 
 /// Packets of one scenario, at most.
@@ -24,6 +25,11 @@ pub fn run(octets: &[u8]) -> Router {
 /// Plays a scenario of frames that stand in the octets as they are.
 pub fn run_raw(octets: &[u8]) -> Router {
     play(octets, raw_frame)
+}
+
+/// Plays a scenario of packets to SIDs, whose headers stand in the octets as they are.
+pub fn run_srv6(octets: &[u8]) -> Router {
+    play(octets, raw_sr_frame)
 }
 
 fn play(octets: &[u8], next_frame: fn(&mut Dice<'_>) -> (PortId, Vec<u8>)) -> Router {

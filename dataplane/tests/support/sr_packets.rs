@@ -1,5 +1,7 @@
 //! Packets with segment lists, of all kinds, from a string of octets.
 
+use dataplane::id::PortId;
+
 use super::headers::{self, ETHERNET, IPV4, IPV6};
 use super::octets::{self, DESTINATION_OPTIONS, FRAGMENT, HOP_BY_HOP, ROUTING};
 use super::packets::{self, Dice};
@@ -97,4 +99,15 @@ pub fn packet(dice: &mut Dice<'_>, quotes: u8) -> Vec<u8> {
         packets::upper_layer(dice, source, destination, quotes)
     };
     octets::chain(source, destination, hop_limit, &parts, (last.0, &last.1))
+}
+
+/// A packet to a SID, or through a policy, that came in by a port of the SR domain; everything behind its IPv6 header
+/// stands in the octets as it is.
+pub fn raw_sr_frame(dice: &mut Dice<'_>) -> (PortId, Vec<u8>) {
+    let port = [world::LAN, world::ISP, world::SMALL, world::L2][dice.below(8) % 5 % 4];
+    let to = if dice.one_in(4) { world::address(dice) } else { sr_world::address(dice) };
+    let (hop_limit, next_header) = (dice.byte(), [ROUTING, dice.byte()][dice.below(4) / 3]);
+    let len = usize::from(dice.word()) % 1500;
+    let packet = octets::ip6(world::address(dice), to, hop_limit, next_header, dice.octets(len));
+    (port, octets::frame(port_mac(port.0), &packet))
 }
