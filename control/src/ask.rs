@@ -11,7 +11,8 @@ use crate::command::Command;
 use crate::router::{Buffers, ChangeError, Router};
 
 /// What `show` can be asked for by any router; a running daemon adds [`WORKERS`].
-pub const TOPICS: [&str; 8] = ["ports", "routes", "fib", "neighbors", "mex", "counters", "drops", "version"];
+pub const TOPICS: [&str; 10] =
+    ["ports", "routes", "fib", "neighbors", "sids", "policies", "mex", "counters", "drops", "version"];
 /// The topic that only the loop around the workers can answer.
 pub const WORKERS: &str = "workers";
 
@@ -141,6 +142,8 @@ fn show<B: PacketBuf>(router: &Router<B>, topic: &str, now_ns: u64) -> Answer {
         "routes" => router.show_routes(),
         "fib" => router.show_fib(None).unwrap_or_default(),
         "neighbors" => router.show_neighbors(now_ns),
+        "sids" => router.show_sids(),
+        "policies" => router.show_policies(),
         "mex" => router.show_mex(),
         "counters" => router.show_counters(),
         "drops" => router.show_drops(),

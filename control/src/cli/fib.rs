@@ -23,6 +23,8 @@ fn next_hop(entry: &Value) -> String {
     let mut text = match entry.get("result").and_then(Value::as_str) {
         Some("forward") => hops,
         Some("on-link") => format!("on-link dev {}", field(entry, "port")),
+        Some("sid") => format!("sid {} behavior {}", field(entry, "sid"), field(entry, "behavior")),
+        Some("policy") => format!("policy {}", field(entry, "policy")),
         result => result.unwrap_or(NONE).to_owned(),
     };
     if let Some(site) = entry.get("mex-site") {
@@ -114,7 +116,7 @@ pub fn destination(value: &Value) -> String {
     if let Some(covering) = value.get("covering").filter(|covering| covering.is_object()) {
         let _ = writeln!(text, "  covered by {}: {}", field(covering, "prefix"), next_hop(covering));
     }
-    for key in ["port", "mex-site"] {
+    for key in ["port", "mex-site", "sid", "behavior", "policy"] {
         if let Some(value) = value.get(key) {
             let _ = writeln!(text, "  {key} {}", cell(value));
         }

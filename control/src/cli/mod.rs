@@ -12,6 +12,7 @@ mod output;
 mod replay;
 mod run;
 mod show;
+mod srv6;
 mod table;
 
 use std::path::PathBuf;

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::Socket;
 use super::failure::Failure;
 use super::table::{NONE, Table};
-use super::{fib, output};
+use super::{fib, output, srv6};
 
 /// What can be shown.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,13 +93,7 @@ pub fn show(arguments: &Arguments) -> Result<(), Failure> {
     if vrf.is_some() && *topic != Topic::Fib {
         return Err(Failure::bad_input("--vrf goes with `show fib` alone"));
     }
-    let word = match topic {
-        Topic::Sids => return Err(Failure::failed("SRv6 is not part of this version: there are no SIDs")),
-        Topic::Policies => {
-            return Err(Failure::failed("SRv6 is not part of this version: there are no policies"));
-        }
-        _ => topic.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned()),
-    };
+    let word = topic.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
     let ask = match topic {
         Topic::Fib => Ask::Fib { vrf: vrf.clone(), stats: *stats },
         _ => Ask::Show(word),
@@ -117,10 +111,12 @@ pub fn show(arguments: &Arguments) -> Result<(), Failure> {
             list(&value, &["address", "port", "mac", "state", "router", "age-ms", "held", "tx"])
         }
         Topic::Workers => list(&value, &WORKER_COLUMNS),
+        Topic::Sids => srv6::sids(&value),
+        Topic::Policies => srv6::policies(&value),
         Topic::Drops => drops(&value),
         Topic::Counters => counters(&value),
         // What else there is may grow: whatever the daemon says, in its own words.
-        Topic::Mex | Topic::Version | Topic::Sids | Topic::Policies => names_and_values(&value),
+        Topic::Mex | Topic::Version => names_and_values(&value),
     })
 }
 
@@ -181,6 +177,9 @@ fn action(route: &Value) -> String {
     if let Some(action) = route.get("action") {
         return cell(action);
     }
+    if let Some(policy) = route.get("policy") {
+        return format!("policy {}", cell(policy));
+    }
     let hops = rows(route.get("via").unwrap_or(&Value::Null)).map(|hop| {
         let mut words = Vec::new();
         if let Some(address) = hop.get("address").and_then(Value::as_str) {
@@ -224,7 +223,7 @@ fn counters(value: &Value) -> String {
     let mut groups = Table::new(&["group", "name", "packets"]);
     for (key, value) in entries(value) {
         match value {
-            Value::Object(group) if key == "ports" => {
+            Value::Object(group) if ["ports", "sids", "policies"].contains(&key.as_str()) => {
                 for (port, counts) in group {
                     for (name, count) in entries(counts) {
                         groups.row([key.clone(), format!("{port} {name}"), cell(count)]);

@@ -23,7 +23,7 @@ pub fn compile(
     let routes = rib.routes_of(vrf).into_iter();
     let mut targets: Targets =
         routes.filter_map(|(prefix, action)| Some((prefix, around.target(action, adjacencies)?))).collect();
-    merge(&mut targets, around.own(vrf).map(|(prefix, target)| (prefix, target.clone())).collect());
+    merge(&mut targets, around.own(vrf));
     let sites = site_targets(vrf, around, &targets);
     merge(&mut targets, sites);
     let neighbors = neighbor_targets(vrf, around, adjacencies, &targets);

@@ -3,13 +3,15 @@
 //! A route whose next hops are all down is withdrawn, as routing daemons do: what covers it takes over. Unless
 //! `next-hop-down` is a trigger of MEX: then it stays, and its packets are offered to MEX.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use dataplane::fib::Prefix6;
-use dataplane::id::{PortId, VrfId};
+use dataplane::id::{PolicyId, PortId, SidId, VrfId};
 use dataplane::wire::ipv6;
 
 use super::AdjacencyTable;
+use super::srv6::SID_VRF;
 use crate::family;
 use crate::rib::{Action, Via};
 
@@ -30,6 +32,10 @@ pub enum Target {
     Neighbor(PortId, u128),
     /// One of several neighbors, each with its weight.
     Group(Vec<(PortId, u128, u8)>),
+    /// A SID of this node.
+    Sid(SidId),
+    /// Into an SRv6 policy.
+    Policy(PolicyId),
 }
 
 /// What an entry leads to, and the edge that packets pass before.
@@ -47,7 +53,12 @@ impl Target {
         match self {
             Target::OnLink(on) | Target::Neighbor(on, _) => *on == port,
             Target::Group(members) => members.iter().all(|(on, ..)| *on == port),
-            Target::Unreachable | Target::Blackhole | Target::Mex | Target::Local => false,
+            Target::Unreachable
+            | Target::Blackhole
+            | Target::Mex
+            | Target::Local
+            | Target::Sid(_)
+            | Target::Policy(_) => false,
         }
     }
 
@@ -89,6 +100,12 @@ pub struct Surroundings {
     sites: BTreeMap<(VrfId, Prefix6), (u16, PortId)>,
     /// Connected prefixes and this node's addresses.
     own: BTreeMap<(VrfId, Prefix6), Target>,
+    /// Those addresses of this node that are subnet-router anycast addresses and nothing else.
+    anycast: BTreeSet<(VrfId, Prefix6)>,
+    /// SIDs of this node, in [`SID_VRF`].
+    pub(super) sids: BTreeMap<Prefix6, SidId>,
+    /// SRv6 policies by name.
+    pub(super) policies: HashMap<Arc<str>, PolicyId>,
 }
 
 impl Surroundings {
@@ -102,7 +119,7 @@ impl Surroundings {
                 around.sites.entry((vrf, prefix)).or_insert((index, site.inside));
             }
         }
-        around.own = around.own_targets();
+        (around.own, around.anycast) = around.own_targets();
         around
     }
 
@@ -111,14 +128,33 @@ impl Surroundings {
         self.ports.get(port.index()).map(|port| port.vrf)
     }
 
-    /// Connected prefixes and this node's addresses in a VRF, by address, then length.
-    pub fn own(&self, vrf: VrfId) -> impl Iterator<Item = (Prefix6, &Target)> {
-        self.own.range(all_of(vrf)).map(|((_, prefix), target)| (*prefix, target))
+    /// SIDs, connected prefixes and this node's addresses in a VRF.
+    pub fn own(&self, vrf: VrfId) -> BTreeMap<Prefix6, Target> {
+        let own = self.own.range(all_of(vrf)).map(|((_, prefix), target)| {
+            let sid = self.sid_of_anycast(vrf, *prefix).map(Target::Sid);
+            (*prefix, sid.unwrap_or_else(|| target.clone()))
+        });
+        let mut own: BTreeMap<_, _> = own.collect();
+        if vrf == SID_VRF {
+            own.extend(self.sids.iter().map(|(prefix, id)| (*prefix, Target::Sid(*id))));
+        }
+        own
     }
 
-    /// What this node has at exactly this prefix.
-    pub fn own_at(&self, vrf: VrfId, prefix: Prefix6) -> Option<&Target> {
-        self.own.get(&(vrf, prefix))
+    /// What this node has at exactly this prefix. A SID goes before all else.
+    pub fn own_at(&self, vrf: VrfId, prefix: Prefix6) -> Option<Target> {
+        let sid = self.sids.get(&prefix).filter(|_| vrf == SID_VRF);
+        let own = || self.own.get(&(vrf, prefix)).cloned();
+        sid.copied().or_else(|| self.sid_of_anycast(vrf, prefix)).map(Target::Sid).or_else(own)
+    }
+
+    /// A subnet-router anycast address that is also a SID with an argument of 0 is the SID.
+    fn sid_of_anycast(&self, vrf: VrfId, prefix: Prefix6) -> Option<SidId> {
+        if vrf != SID_VRF || self.sids.is_empty() || !self.anycast.contains(&(vrf, prefix)) {
+            return None;
+        }
+        let mut at = self.sids.range(Prefix6::new(prefix.address(), 0)..=prefix);
+        at.next_back().filter(|(sid, _)| sid.address() == prefix.address()).map(|(_, id)| *id)
     }
 
     /// The prefixes of sites in a VRF that lie inside a prefix or are it, with the port toward the site.
@@ -156,7 +192,10 @@ impl Surroundings {
             Action::Via(vias) => self.via(vias, adjacencies),
             Action::Mex => Some(Target::Mex),
             Action::Blackhole => Some(Target::Blackhole),
-            Action::Unreachable | Action::Policy(_) => Some(Target::Unreachable),
+            Action::Unreachable => Some(Target::Unreachable),
+            Action::Policy(name) => {
+                Some(self.policies.get(name).map_or(Target::Unreachable, |id| Target::Policy(*id)))
+            }
         }
     }
 
@@ -192,12 +231,14 @@ impl Surroundings {
         if self.port_is_up(port) { Target::OnLink(port) } else { Target::Neighbor(port, ipv6::UNSPECIFIED) }
     }
 
-    fn port_is_up(&self, port: PortId) -> bool {
+    /// Whether a port is up.
+    pub fn port_is_up(&self, port: PortId) -> bool {
         self.ports.get(port.index()).is_some_and(|port| port.is_up)
     }
 
-    fn own_targets(&self) -> BTreeMap<(VrfId, Prefix6), Target> {
-        let mut own = BTreeMap::new();
+    /// Connected prefixes and own addresses, and which of them are anycast addresses only.
+    fn own_targets(&self) -> (BTreeMap<(VrfId, Prefix6), Target>, BTreeSet<(VrfId, Prefix6)>) {
+        let (mut own, mut anycast) = (BTreeMap::new(), BTreeSet::new());
         let addresses = || {
             (0u16..).map(PortId).zip(&self.ports).flat_map(|(id, port)| {
                 let global = port.addresses.iter().filter(|(address, _)| !ipv6::is_link_local(*address));
@@ -218,12 +259,16 @@ impl Surroundings {
             if len < 127 {
                 let subnet = Prefix6::new(address, len);
                 own.insert((vrf, Prefix6::new(subnet.address(), 128)), Target::Local);
+                anycast.insert((vrf, Prefix6::new(subnet.address(), 128)));
                 if family::is_ipv4(address) {
                     own.insert((vrf, Prefix6::new(subnet.last_address(), 128)), Target::Local);
                 }
             }
         }
-        own
+        for (_, vrf, address, _) in addresses() {
+            anycast.remove(&(vrf, Prefix6::new(address, 128)));
+        }
+        (own, anycast)
     }
 }
 

@@ -14,6 +14,7 @@ pub mod leaf;
 pub mod next_hops;
 pub mod policy;
 mod reprogram;
+pub mod srv6;
 mod vrf_table;
 
 use std::fmt;
@@ -27,6 +28,7 @@ use dataplane::wire::ipv6;
 
 pub use adjacencies::AdjacencyTable;
 pub use next_hops::NextHopTable;
+use srv6::{SID_VRF, Srv6Table};
 pub use vrf_table::VrfTable;
 
 use crate::family;
@@ -49,6 +51,13 @@ pub enum ProgramError {
     NextHops,
     /// All adjacencies are in use.
     Adjacencies,
+    /// A table of SRv6 is full.
+    Srv6 {
+        /// What it is a table of.
+        what: &'static str,
+        /// How many there can be.
+        max: usize,
+    },
     /// The routing table refuses.
     Fib(FibError),
 }
@@ -67,6 +76,7 @@ impl fmt::Display for ProgramError {
                 let max = dataplane::id::MAX_ADJACENCIES;
                 write!(f, "the table of adjacencies is full: {max} neighbors are next hops")
             }
+            ProgramError::Srv6 { what, max } => write!(f, "there is no more room for {what}: at most {max}"),
             ProgramError::Fib(error) => error.fmt(f),
         }
     }
@@ -97,6 +107,7 @@ pub struct Program {
     /// Neighbors and their numbers.
     pub adjacencies: AdjacencyTable,
     next_hops: NextHopTable,
+    srv6: Srv6Table,
     around: Surroundings,
     /// By [`VrfId`]; one without a route has none.
     tables: Vec<Option<VrfTable>>,
@@ -106,6 +117,8 @@ pub struct Program {
     applied: u64,
     /// Number of the update with the policy of MEX, which entries of sites refer to.
     policy_sent_as: u64,
+    /// Entries published in the VRF of SIDs so far.
+    changes: u64,
     unprogrammed: Vec<Unprogrammed>,
 }
 
@@ -125,11 +138,13 @@ impl Program {
         Program {
             adjacencies: AdjacencyTable::new(liveness),
             next_hops: NextHopTable::default(),
+            srv6: Srv6Table::default(),
             around: Surroundings::default(),
             tables: Vec::new(),
             replaced: Vec::new(),
             applied: 0,
             policy_sent_as: 0,
+            changes: 0,
             unprogrammed: Vec::new(),
         }
     }
@@ -257,7 +272,7 @@ impl Program {
             let (_, id) = self.table(vrf)?.cover(prefix)?;
             self.next_hops.leaf(id).map(|leaf| &leaf.target)
         };
-        let own = around.own_at(vrf, prefix).cloned();
+        let own = around.own_at(vrf, prefix);
         let mut target =
             own.or_else(|| around.target(rib.route(vrf, prefix)?, &self.adjacencies)).or_else(|| {
                 let inside = around.site_at(vrf, prefix)?;
@@ -309,14 +324,18 @@ impl Program {
         let Some(Some(table)) = self.tables.get_mut(vrf.index()) else { return Ok(Outcome::Same) };
         if let (Some(id), Some(table_sent_as)) = (id, table.sent_as(prefix)) {
             let is_known = |sent_as| sent_as < table_sent_as || sent_as <= self.applied;
-            let has_site = leaf.is_some_and(|leaf| leaf.site.is_some());
-            if !self.next_hops.sent_as(id).is_some_and(is_known) || has_site && !is_known(self.policy_sent_as)
+            let has_site = leaf.as_ref().is_some_and(|leaf| leaf.site.is_some());
+            let is_srv6 = leaf.is_some_and(|leaf| matches!(leaf.target, Target::Sid(_) | Target::Policy(_)));
+            if !self.next_hops.sent_as(id).is_some_and(is_known)
+                || has_site && !is_known(self.policy_sent_as)
+                || is_srv6 && !is_known(self.srv6.sent_as())
             {
                 return Ok(Outcome::Wait(Some(id)));
             }
         }
         match table.publish(prefix, id) {
             Ok(replaced) => {
+                self.changes += u64::from(vrf == SID_VRF);
                 self.release(replaced);
                 Ok(Outcome::Published)
             }

@@ -101,6 +101,8 @@ impl NextHopTable {
             (None, Target::Blackhole) => NextHop::Blackhole,
             (None, Target::Mex) => NextHop::Mex,
             (None, Target::Local) => NextHop::Local,
+            (None, Target::Sid(id)) => NextHop::Sid(*id),
+            (None, Target::Policy(id)) => NextHop::Policy(*id),
         };
         if let Some(id) = self.name(leaf.clone(), next_hop) {
             return Ok(id);
@@ -175,6 +177,11 @@ impl NextHopTable {
             NextHop::Site { via, .. } => self.release(via, adjacencies),
             _ => {}
         }
+    }
+
+    /// True when an id stands for this.
+    pub fn has(&self, leaf: &Leaf) -> bool {
+        self.ids.contains_key(leaf)
     }
 
     /// What an id stands for.

@@ -16,12 +16,13 @@ fn prefix6(prefix: &config::Prefix6) -> Prefix6 {
     family::prefix((*prefix).into())
 }
 
-/// Compiles the policy; `own` are this node's addresses.
-pub fn compile(mex: &config::Mex, own: impl Iterator<Item = u128>) -> MexPolicy {
+/// Compiles the policy; `own` are this node's addresses, `srv6` says where SIDs are: none of them is ever an alternative.
+pub fn compile(mex: &config::Mex, srv6: &config::srv6::Srv6, own: impl Iterator<Item = u128>) -> MexPolicy {
     let refused = mex::UNUSABLE
         .into_iter()
         .chain(mex.deny.iter().map(prefix6))
         .chain(own.map(|address| Prefix6::new(address, 128)))
+        .chain(srv6.space().map(|prefix| prefix6(&prefix)))
         .collect();
     let permit = mex.permit.as_ref().map(|pairs| {
         pairs.iter().map(|pair| mex::Permit { from: prefix6(&pair.from), to: prefix6(&pair.to) }).collect()

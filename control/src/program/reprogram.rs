@@ -6,6 +6,7 @@ use dataplane::fib::Prefix6;
 use dataplane::id::{NextHopId, PortId, VrfId};
 
 use super::leaf::{Leaf, Surroundings};
+use super::srv6::SID_VRF;
 use super::vrf_table::VrfTable;
 use super::{Program, ProgramError, compile};
 use crate::rib::Rib;
@@ -25,6 +26,7 @@ impl Program {
     /// what they are cost no store; a table that changes very much is built anew and replaces the old one.
     pub fn reprogram(&mut self, rib: &Rib, around: Surroundings) {
         self.around = around;
+        self.name_srv6();
         for vrf in (0..rib.vrfs().len()).map(|vrf| VrfId(vrf as u16)) {
             self.reprogram_vrf(rib, vrf);
         }
@@ -99,6 +101,7 @@ impl Program {
         if self.tables.len() <= vrf.index() {
             self.tables.resize_with(vrf.index() + 1, || None);
         }
+        self.changes += u64::from(vrf == SID_VRF);
         let Some(place) = self.tables.get_mut(vrf.index()) else { return Ok(()) };
         if let Some(mut before) = place.replace(table) {
             self.replaced.extend(before.routes().map(|(_, id)| id));

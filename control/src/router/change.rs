@@ -97,6 +97,7 @@ impl<B: PacketBuf> Router<B> {
                 return Err(format!("neighbor {address} on port \"{}\": {}", neighbor.port, refusal(why)));
             }
         }
+        self.load_srv6(false).map_err(|error| error.to_string())?;
         self.load_sites();
         self.config.mex.mex_route = self.rib.has_mex_route();
         self.watch_next_hops(watched, now_ns);
@@ -151,7 +152,7 @@ impl<B: PacketBuf> Router<B> {
                 self.add_to_neighbors(index, now_ns);
             }
         }
-        let watched: Vec<_> = self.rib.next_hops().collect();
+        let watched = self.wanted_next_hops();
         self.rib.clear();
         let loaded = self.load(&watched, now_ns);
         self.dirty = Dirty { routes: true, adjacencies: true, ports: true, mex: true, icmp: true };

@@ -7,6 +7,8 @@ mod fragment;
 mod neighbors;
 mod program;
 mod routes;
+mod srv6;
+mod srv6_view;
 mod view;
 
 #[cfg(test)]
@@ -159,6 +161,8 @@ pub struct Router<B> {
     are_tables_held: bool,
     /// Grace periods begun so far.
     period: u64,
+    /// What counters of SRv6 showed when their numbers were given out.
+    counted_before: srv6::Before,
 }
 
 /// How often traffic counters are compared to see which neighbors are in use, ns.
@@ -206,6 +210,7 @@ impl<B: dataplane::buffer::PacketBuf> Router<B> {
             applied: 0,
             are_tables_held: false,
             period: 0,
+            counted_before: srv6::Before::default(),
         };
         router.set_up(macs, buffers, now_ns)?;
         Ok(router)

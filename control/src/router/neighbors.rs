@@ -105,7 +105,7 @@ impl<B: PacketBuf> Router<B> {
                 Action::Unreachable { port, address } => {
                     // Only next hops that are watched are declared dead: nobody else would notice their return.
                     let has_failed =
-                        self.mode.watches_next_hops && self.rib.is_next_hop(PortId(port), address);
+                        self.mode.watches_next_hops && self.is_next_hop(PortId(port), address);
                     self.learn(PortId(port), address, Neighbor { mac: None, has_failed });
                 }
                 Action::Removed { port, address } => self.learn(PortId(port), address, Neighbor::default()),
@@ -185,8 +185,7 @@ impl<B: PacketBuf> Router<B> {
         for (port, address) in before {
             self.unwatch_if_unused(*port, *address);
         }
-        let wanted: Vec<_> = self.rib.next_hops().collect();
-        for (port, address) in wanted.into_iter().filter(|key| before.binary_search(key).is_err()) {
+        for (port, address) in self.wanted_next_hops().into_iter().filter(|key| before.binary_search(key).is_err()) {
             self.watch(port, address, now_ns);
         }
     }
@@ -203,7 +202,7 @@ impl<B: PacketBuf> Router<B> {
 
     /// Lets go of a neighbor that is no next hop any more.
     pub(super) fn unwatch_if_unused(&mut self, port: PortId, address: u128) {
-        if self.mode.watches_next_hops && !self.rib.is_next_hop(port, address) {
+        if self.mode.watches_next_hops && !self.is_next_hop(port, address) {
             self.neighbors.unwatch(port.0, address);
             let neighbor = self.program.adjacencies.neighbor(port, address);
             self.learn(port, address, Neighbor { has_failed: false, ..neighbor });

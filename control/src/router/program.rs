@@ -13,6 +13,7 @@ use crate::family;
 use crate::program::adjacencies::PortFacts;
 use crate::program::leaf::{RoutedPort, Surroundings};
 use crate::program::policy;
+use crate::program::srv6::hmac_rule;
 
 /// Updates that no worker may be behind by when tables are sent: bounds the memory that tables of next hops and adjacencies
 /// take on their way.
@@ -34,9 +35,12 @@ impl<B> Router<B> {
         }
         if dirty.mex || dirty.ports {
             let own = self.ports.iter().flat_map(|p| p.addresses.iter().map(|(address, _)| *address));
-            self.send(&Update::Mex(Arc::new(policy::compile(&self.config.mex, own))));
+            self.send(&Update::Mex(Arc::new(policy::compile(&self.config.mex, &self.config.srv6, own))));
             self.program.policy_sent(self.sent);
             self.send(&Update::Ports(self.port_table()));
+        }
+        if dirty.ports || !self.switched.is_empty() {
+            self.program.recheck_srv6();
         }
         if dirty.routes || dirty.ports {
             self.switched.clear();
@@ -57,10 +61,11 @@ impl<B> Router<B> {
     }
 
     /// Sends what the entries of routing tables refer to. Order matters to the workers: adjacencies, the next hops that use
-    /// them, then the tables that use those. True when anything was sent.
+    /// them, SIDs and policies, then the tables that use those. True when anything was sent.
     ///
     /// Nothing is sent while as many updates as may be are under way: what changes until then goes out together.
     fn send_tables(&mut self) -> bool {
+        self.program.update_srv6();
         self.are_tables_held = self.sent.saturating_sub(self.applied) >= MAX_UPDATES_UNDER_WAY;
         if self.are_tables_held {
             return false;
@@ -74,6 +79,11 @@ impl<B> Router<B> {
         }
         if let Some(next_hops) = self.program.take_next_hops(self.sent + 1) {
             self.send(&Update::NextHops(next_hops));
+        }
+        let workers = self.workers.len() as u64;
+        if let Some(srv6) = self.program.take_srv6(self.sent + 1, workers) {
+            self.begin_counts();
+            self.send(&Update::Srv6(srv6));
         }
         while let Some(table) = self.program.take_table(self.sent + 1) {
             self.send(&table);
@@ -92,7 +102,10 @@ impl<B> Router<B> {
         let table = (0u16..).map(PortId).zip(&self.ports).map(|(id, port)| {
             let configured = self.config.ports.get(id.index());
             let deny = configured.map(|c| c.egress_deny.as_slice()).unwrap_or_default();
-            let egress_deny = deny.iter().map(|prefix| family::prefix(*prefix)).collect();
+            let is_sr_domain = configured.is_some_and(|c| c.sr_domain);
+            // What is kept out at the edge does not leave by it either (RFC 9602, 5).
+            let edge = self.config.srv6.edge_filter.iter().filter(|_| !is_sr_domain).map(|p| (*p).into());
+            let egress_deny = deny.iter().copied().chain(edge).map(family::prefix).collect();
             Port {
                 mac: port.mac,
                 vrf: port.vrf,
@@ -101,9 +114,9 @@ impl<B> Router<B> {
                 addresses: port.addresses.iter().map(|(address, _)| *address).collect(),
                 egress_deny,
                 mtu: port.mtu,
-                is_sr_domain: configured.is_some_and(|c| c.sr_domain),
-                hmac: dataplane::table::srv6::HmacRule::default(),
-                policy: None,
+                is_sr_domain,
+                hmac: configured.map(|c| hmac_rule(c.hmac)).unwrap_or_default(),
+                policy: configured.and_then(|c| self.program.srv6().policy_id(c.policy.as_deref()?)),
                 peers: self.peers_of(&port.name),
             }
         });
@@ -163,7 +176,7 @@ impl<B> Router<B> {
         loop {
             let has_sent = self.send_tables();
             self.program.advance(&self.rib, self.applied);
-            if !has_sent {
+            if !has_sent && !self.program.is_srv6_stale() {
                 break;
             }
         }
@@ -230,7 +243,9 @@ impl<B> Router<B> {
 }
 
 fn facts(port: Option<&RouterPort>, config: &crate::config::Config, id: PortId) -> Option<PortFacts> {
-    let is_filtered = config.ports.get(id.index()).is_some_and(|p| !p.egress_deny.is_empty());
+    let has_edge_filter = !config.srv6.edge_filter.is_empty();
+    let is_filtered = |p: &crate::config::PortConfig| !p.egress_deny.is_empty() || has_edge_filter && !p.sr_domain;
+    let is_filtered = config.ports.get(id.index()).is_some_and(is_filtered);
     let mex = &config.mex;
     port.map(|p| PortFacts {
         mac: p.mac,

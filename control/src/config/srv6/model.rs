@@ -57,6 +57,14 @@ impl Srv6 {
         self.sids.iter().map(|sid| &sid.sid).chain(binding).any(|sid| sid.prefix() == prefix)
     }
 
+    /// Where SIDs are: locators, the edge filter, SIDs and binding SIDs.
+    pub fn space(&self) -> impl Iterator<Item = Prefix6> {
+        let locators = self.locators.iter().map(|locator| locator.prefix);
+        let binding = self.policies.iter().filter_map(|policy| policy.binding_sid.as_ref());
+        let sids = self.sids.iter().map(|sid| &sid.sid).chain(binding).map(super::SidText::prefix);
+        locators.chain(self.edge_filter.iter().copied()).chain(sids)
+    }
+
     /// Whether a locator holds the prefix: with the uSID format also by its block.
     pub fn is_in_locator(&self, prefix: &Prefix6) -> bool {
         self.locators.iter().any(|locator| locator.holds(prefix))
