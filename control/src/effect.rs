@@ -12,6 +12,7 @@ use crate::ask::{Answer, Ask, AskError};
 use crate::command::{Command, RouteSpec};
 use crate::family;
 use crate::program::Unprogrammed;
+use crate::program::srv6::SID_VRF;
 use crate::rib::Rib;
 use crate::router::{Mark, Router};
 
@@ -146,6 +147,10 @@ fn entry(command: &Command, rib: &Rib) -> Option<(VrfId, Prefix6)> {
         Command::RouteAdd(RouteSpec { prefix, vrf, .. })
         | Command::RouteReplace(RouteSpec { prefix, vrf, .. })
         | Command::RouteDel { prefix, vrf, .. } => Some((rib.find_vrf(vrf)?, family::prefix(*prefix))),
+        Command::SidAdd(sid) | Command::SidReplace(sid) => {
+            Some((SID_VRF, family::prefix(sid.sid.prefix().into())))
+        }
+        Command::SidDel { sid } => Some((SID_VRF, family::prefix(sid.prefix().into()))),
         _ => None,
     }
 }

@@ -71,6 +71,16 @@ pub const fn prefix4(prefix: Prefix6) -> Option<Prefix4> {
     }
 }
 
+/// The prefix of the configuration.
+pub fn config_prefix(prefix: Prefix6) -> Prefix {
+    let (address, len) = match prefix4(prefix) {
+        Some(prefix) => (IpAddr::V4(prefix.address().into()), prefix.len()),
+        None => (Ipv6Addr::from_bits(prefix.address()).into(), prefix.len()),
+    };
+    // The length is within the family's.
+    Prefix::covering(address, len).unwrap_or(crate::config::Prefix6::ALL.into())
+}
+
 /// The prefix that people know.
 pub fn text(prefix: Prefix6) -> String {
     prefix4(prefix).map_or_else(|| prefix.to_string(), |prefix| prefix.to_string())

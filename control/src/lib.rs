@@ -7,6 +7,7 @@ pub mod config;
 pub mod effect;
 pub mod family;
 pub mod nd;
+pub mod oam;
 pub mod program;
 pub mod replay;
 pub mod rib;

@@ -242,7 +242,11 @@ def destinations():
              [TO_B], mex(deny=["2001:db8:a::/48"]))
     c.packet("up", packet([B])).no_route()
     made.append(c)
-    c = case("10-sid-destination", "Security: SID space is refused both ways: 5f00::/16 as a destination.", [TO_B])
+    at_edge = case("10-sid-destination-at-the-edge", "RFC 9602: 5f00::/16 does not enter the SR domain.", [TO_B])
+    at_edge.packet("up", packet([B], original="5f00:a::")).dropped("sr-domain")
+    made.append(at_edge)
+    c = case("10-sid-destination", "Security: SID space is refused both ways: 5f00::/16 as a destination.",
+             [TO_B], mex(), "[srv6]\nedge-filter = []\n")
     c.packet("up", packet([B], original="5f00:a::")).no_route()
     c.packet("up", packet([B], original="5f01:a::")).to("isp-b", packet([B], 1, "5f01:a::", hlim=63))
     made.append(c)

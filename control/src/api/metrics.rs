@@ -44,6 +44,12 @@ const FAMILIES: [(&str, &str, &str, &str); 3] = [
     ("icmp-limited", "icmp_limited", "kind", "ICMPv6 errors that the rate limit kept back"),
 ];
 
+/// Families of packets and octets with one label: key in JSON, names here, label, what they are of.
+const VOLUMES: [(&str, [&str; 2], &str, &str); 2] = [
+    ("sids", ["sid_packets", "sid_octets"], "sid", "that arrived at a SID"),
+    ("policies", ["policy_packets", "policy_octets"], "policy", "that were steered into an SRv6 policy"),
+];
+
 /// Totals: key in JSON, name here, help. received + made = sent + dropped + consumed + waiting.
 const TOTALS: [(&str, &str, &str); 5] = [
     ("received", "packets_received", "Packets received on all ports"),
@@ -89,6 +95,15 @@ impl Collector for Snapshot {
             let counts = self.counters.get(key).and_then(Value::as_object).into_iter().flatten();
             let samples = counts.map(|(kind, count)| (kind.as_str(), count.as_u64().unwrap_or(0)));
             family(&mut encoder, name, help, label, &samples.collect(), MetricType::Counter)?;
+        }
+        for (key, names, label, what) in VOLUMES {
+            let counts = || self.counters.get(key).and_then(Value::as_object).into_iter().flatten();
+            for (name, (unit, title)) in names.into_iter().zip([("packets", "Packets"), ("octets", "Octets")])
+            {
+                let samples = counts().map(|(of, count)| (of.as_str(), number(count, unit)));
+                let help = format!("{title} {what}");
+                family(&mut encoder, name, &help, label, &samples.collect(), MetricType::Counter)?;
+            }
         }
         for (key, name, help) in TOTALS {
             let total = ConstCounter::new(number(&self.counters, key));

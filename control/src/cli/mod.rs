@@ -59,6 +59,7 @@ enum Command {
         route add|replace PREFIX dev PORT [vrf VRF]\n\
         route add|replace PREFIX [vrf VRF] nexthop via ADDRESS dev PORT [weight N] nexthop ...\n\
         route add|replace blackhole|unreachable|mex PREFIX [vrf VRF]\n\
+        route add|replace PREFIX policy NAME [vrf VRF]\n\
         route del PREFIX [vrf VRF]")]
     Route(change::Arguments),
     /// Change static neighbors of the running daemon
@@ -66,6 +67,21 @@ enum Command {
     #[command(after_help = "neighbor add|replace ADDRESS lladdr MAC dev PORT\n\
         neighbor del ADDRESS dev PORT")]
     Neighbor(change::Arguments),
+    /// Change `SRv6` SIDs of the running daemon
+    #[command(
+        after_help = "sid add|replace SID behavior B [flavors F,F] [via ADDRESS] [dev PORT] [vrf VRF]\n\
+        \x20   [policy NAME] [hmac ignore|verify|require] [block-length N] [csid-length N]\n\
+        sid del SID"
+    )]
+    Sid(change::Arguments),
+    /// Change `SRv6` policies of the running daemon
+    #[command(
+        after_help = "policy add|replace NAME mode M [source ADDRESS] [binding-sid SID] [hmac-key N]\n\
+        \x20   [hop-limit N|copy] [traffic-class N|copy] [flow-label N|flow|copy]\n\
+        \x20   segments SID,SID,... [weight N] [preference N] segments ...\n\
+        policy del NAME"
+    )]
+    Policy(change::Arguments),
     /// Change ports of the running daemon
     #[command(after_help = "port set PORT up|down\nport set PORT mtu OCTETS")]
     Port(change::Arguments),
@@ -92,6 +108,8 @@ pub fn main() -> ExitCode {
         Command::Lookup(arguments) => show::lookup(&arguments),
         Command::Route(arguments) => change::run("route", &arguments),
         Command::Neighbor(arguments) => change::run("neighbor", &arguments),
+        Command::Sid(arguments) => change::run("sid", &arguments),
+        Command::Policy(arguments) => change::run("policy", &arguments),
         Command::Port(arguments) => change::run("port", &arguments),
         Command::Batch(arguments) => batch::run(&arguments),
         Command::Mex(arguments) => change::run("mex", &arguments),

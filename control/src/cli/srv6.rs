@@ -40,7 +40,8 @@ pub fn sids(value: &Value) -> String {
 
 /// One line a segment list.
 pub fn policies(value: &Value) -> String {
-    let titles = ["policy", "mode", "binding sid", "path", "state", "weight", "segments", "packets", "octets"];
+    let titles =
+        ["policy", "mode", "binding sid", "path", "state", "weight", "segments", "packets", "octets"];
     let mut table = Table::new(&titles);
     for policy in rows(value) {
         for path in rows(policy.get("candidate-path").unwrap_or(&Value::Null)) {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::{ActionSpec, Command, NeighborSpec, NextHopSpec, RouteSpec};
+use super::{ActionSpec, Command, NeighborSpec, NextHopSpec, RouteSpec, srv6};
 use crate::config::address::{parse_mac, parse_unicast};
 use crate::config::limits::{MEX_MAX_PREFIXES, MTU, WEIGHT};
 use crate::config::prefix::{Prefix4, PrefixError};
@@ -16,30 +16,30 @@ pub(super) struct Fault {
     pub message: String,
 }
 
-type Parsed<T> = Result<T, Fault>;
+pub(super) type Parsed<T> = Result<T, Fault>;
 
 /// The words of a command, read from left to right.
-struct Words<'w> {
+pub(super) struct Words<'w> {
     words: &'w [&'w str],
     next: usize,
 }
 
 impl<'w> Words<'w> {
-    fn fault<T>(&self, word: usize, message: impl Into<String>) -> Parsed<T> {
+    pub(super) fn fault<T>(&self, word: usize, message: impl Into<String>) -> Parsed<T> {
         Err(Fault { word: word.min(self.words.len()), message: message.into() })
     }
 
     /// The fault of the word that was just read.
-    fn wrong<T>(&self, message: impl Into<String>) -> Parsed<T> {
+    pub(super) fn wrong<T>(&self, message: impl Into<String>) -> Parsed<T> {
         self.fault(self.next.saturating_sub(1), message)
     }
 
-    fn peek(&self) -> Option<&'w str> {
+    pub(super) fn peek(&self) -> Option<&'w str> {
         self.words.get(self.next).copied()
     }
 
     /// The next word; `what` it must be, for the message when there is none.
-    fn take(&mut self, what: &str) -> Parsed<&'w str> {
+    pub(super) fn take(&mut self, what: &str) -> Parsed<&'w str> {
         let Some(word) = self.peek() else {
             let after = self.words.join(" ");
             let after = if after.is_empty() {
@@ -54,7 +54,7 @@ impl<'w> Words<'w> {
     }
 
     /// The next word, which must be one of a few.
-    fn one_of<T: Copy>(&mut self, choices: &[(&str, T)]) -> Parsed<T> {
+    pub(super) fn one_of<T: Copy>(&mut self, choices: &[(&str, T)]) -> Parsed<T> {
         let known: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let word = self.take(&alternatives(&known))?;
         match choices.iter().find(|(choice, _)| *choice == word) {
@@ -64,17 +64,21 @@ impl<'w> Words<'w> {
     }
 
     /// The fault of a word that is not one of those known.
-    fn unknown<T>(&self, word: &str, known: &[&str]) -> Parsed<T> {
+    pub(super) fn unknown<T>(&self, word: &str, known: &[&str]) -> Parsed<T> {
         let all = || format!("{} is possible here", alternatives(known));
         let hint = suggest::hint(word, known.iter().copied(), all);
         self.wrong(format!("unknown word {}; {hint}", quoted(word)))
     }
 
-    fn keyword(&mut self, keyword: &str) -> Parsed<()> {
+    pub(super) fn keyword(&mut self, keyword: &str) -> Parsed<()> {
         self.one_of(&[(keyword, ())])
     }
 
-    fn integer<T: FromStr>(&mut self, what: &str, range: &std::ops::RangeInclusive<u64>) -> Parsed<T> {
+    pub(super) fn integer<T: FromStr>(
+        &mut self,
+        what: &str,
+        range: &std::ops::RangeInclusive<u64>,
+    ) -> Parsed<T> {
         let expected = format!("an integer from {} to {}", range.start(), range.end());
         let word = self.take(&expected)?;
         let is_number = word.bytes().all(|octet| octet.is_ascii_digit());
@@ -85,13 +89,13 @@ impl<'w> Words<'w> {
         }
     }
 
-    fn address(&mut self) -> Parsed<IpAddr> {
+    pub(super) fn address(&mut self) -> Parsed<IpAddr> {
         let word = self.take("an address")?;
         parse_unicast(word).or_else(|message| self.wrong(message))
     }
 
     /// The address of a next hop, of either family, which may be named before it as in iproute2.
-    fn next_hop_address(&mut self) -> Parsed<IpAddr> {
+    pub(super) fn next_hop_address(&mut self) -> Parsed<IpAddr> {
         let family = self.peek().filter(|word| ["inet", "inet6"].contains(word));
         self.next += usize::from(family.is_some());
         let address = self.address()?;
@@ -106,7 +110,7 @@ impl<'w> Words<'w> {
         }
     }
 
-    fn name(&mut self, what: &str) -> Parsed<String> {
+    pub(super) fn name(&mut self, what: &str) -> Parsed<String> {
         match self.take(&format!("the name of a {what}"))? {
             "" => self.wrong(format!("the {what} name is empty; a name is needed")),
             name => Ok(name.to_owned()),
@@ -114,7 +118,7 @@ impl<'w> Words<'w> {
     }
 
     /// A prefix; `default`, or an address that stands for itself, as in iproute2.
-    fn prefix(&mut self) -> Parsed<Prefix> {
+    pub(super) fn prefix(&mut self) -> Parsed<Prefix> {
         let word = self.take("a prefix")?;
         if word == DEFAULT {
             return Ok(Prefix6::ALL.into());
@@ -132,7 +136,19 @@ impl<'w> Words<'w> {
         }
     }
 
-    fn end(&self) -> Parsed<()> {
+    /// Takes the next word if it is this one.
+    pub(super) fn skip(&mut self, word: &str) -> bool {
+        let is_next = self.peek() == Some(word);
+        self.next += usize::from(is_next);
+        is_next
+    }
+
+    /// The fault of a word that is not there.
+    pub(super) fn missing<T>(&self, message: &str) -> Parsed<T> {
+        self.fault(self.words.len(), message)
+    }
+
+    pub(super) fn end(&self) -> Parsed<()> {
         match self.peek() {
             None => Ok(()),
             Some(word) => {
@@ -143,20 +159,20 @@ impl<'w> Words<'w> {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Verb {
+pub(super) enum Verb {
     Add,
     Replace,
     Del,
 }
 
-const VERBS: [(&str, Verb); 4] =
+pub(super) const VERBS: [(&str, Verb); 4] =
     [("add", Verb::Add), ("replace", Verb::Replace), ("del", Verb::Del), ("delete", Verb::Del)];
 
 /// All destinations of a family.
 const DEFAULT: &str = "default";
 
 /// What a command can be about.
-pub(super) const OBJECTS: [&str; 4] = ["route", "neighbor", "port", "mex"];
+pub(super) const OBJECTS: [&str; 6] = ["route", "neighbor", "sid", "policy", "port", "mex"];
 
 /// Reads a whole command.
 pub(super) fn parse(words: &[&str]) -> Parsed<Command> {
@@ -166,7 +182,8 @@ pub(super) fn parse(words: &[&str]) -> Parsed<Command> {
         "neighbor" | "neigh" => neighbor(&mut words)?,
         "port" => port(&mut words)?,
         "mex" => mex(&mut words)?,
-        "sid" | "policy" => return words.wrong("SRv6 is not part of this version"),
+        "sid" => srv6::sid(&mut words)?,
+        "policy" => srv6::policy(&mut words)?,
         other => return words.unknown(other, &OBJECTS),
     };
     words.end()?;
@@ -206,7 +223,7 @@ fn route(words: &mut Words<'_>) -> Parsed<Command> {
     match (verb, action) {
         (Verb::Del, action) => Ok(Command::RouteDel { prefix, vrf, action }),
         (_, None) => {
-            let what = "via ADDRESS dev PORT, dev PORT, blackhole, unreachable or mex";
+            let what = "via ADDRESS dev PORT, dev PORT, policy NAME, blackhole, unreachable or mex";
             words.fault(words.words.len(), format!("the route leads nowhere; add {what}"))
         }
         (Verb::Add, Some(action)) => Ok(Command::RouteAdd(RouteSpec { prefix, vrf, action })),
@@ -273,13 +290,27 @@ impl RouteWords {
             "weight" => self.current.weight = Some(words.integer("weight", &WEIGHT)?),
             "vrf" => self.vrf = Some(words.name("VRF")?),
             "nexthop" => self.begin_next_hop(words)?,
+            "policy" if self.special.is_none() => {
+                self.special = Some(ActionSpec::Policy(words.name("policy")?))
+            }
+            "policy" => return words.wrong("\"policy\" is one action too many; a route has one"),
             _ => match special(word) {
                 Some(_) if self.special.is_some() => {
                     return words.wrong(format!("\"{word}\" is one action too many; a route has one"));
                 }
                 Some(action) => self.special = Some(action),
                 None => {
-                    let known = ["via", "dev", "weight", "vrf", "nexthop", "blackhole", "unreachable", "mex"];
+                    let known = [
+                        "via",
+                        "dev",
+                        "weight",
+                        "vrf",
+                        "nexthop",
+                        "policy",
+                        "blackhole",
+                        "unreachable",
+                        "mex",
+                    ];
                     return words.unknown(word, &known);
                 }
             },
@@ -306,9 +337,7 @@ impl RouteWords {
             self.hops.push(self.current.finish(words, end)?);
         }
         match (self.special, self.hops.is_empty()) {
-            (Some(_), false) => {
-                words.fault(end, "the route has a next hop and blackhole, unreachable or mex; remove one")
-            }
+            (Some(_), false) => words.fault(end, "the route has a next hop and another action; remove one"),
             (Some(special), true) => Ok(Some(special)),
             (None, false) => Ok(Some(ActionSpec::Via(self.hops))),
             (None, true) => Ok(None),

@@ -10,6 +10,13 @@
 //! route del PREFIX [vrf VRF]           what it does may follow, and must then be so
 //! neighbor add|replace ADDRESS lladdr MAC dev PORT
 //! neighbor del ADDRESS dev PORT
+//! route add|replace PREFIX policy NAME [vrf VRF]
+//! sid add|replace SID behavior B [flavors F,...] [via ADDRESS] [dev PORT] [vrf VRF] [policy NAME]
+//!     [hmac ignore|verify|require] [block-length N] [csid-length N]
+//! sid del SID
+//! policy add|replace NAME mode M [source ADDRESS] [binding-sid SID] [hmac-key N] [hop-limit N|copy]
+//!     [traffic-class N|copy] [flow-label N|flow|copy] segments SID,... [weight N] [preference N] segments ...
+//! policy del NAME
 //! port set PORT up|down
 //! port set PORT mtu OCTETS
 //! mex set enabled on|off
@@ -27,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::address::{mac_problem, mac_text, unicast_problem};
 use crate::config::limits::{MAX_GROUP_MEMBERS, MTU};
+use crate::config::srv6::{Policy, Sid, SidText};
 use crate::config::{
     DEFAULT_VRF, NextHop, NextHopError, PortConfig, Prefix, RouteAction, RouteConfig, family_problem,
     resolve_next_hop, route_problem,
@@ -34,6 +42,7 @@ use crate::config::{
 
 mod grammar;
 mod script;
+mod srv6;
 
 #[cfg(test)]
 mod tests;
@@ -86,6 +95,24 @@ pub enum Command {
         /// Octets of an IP packet, within [`MTU`].
         mtu: u16,
     },
+    /// A new SID; an error if there is one.
+    SidAdd(Sid),
+    /// A new SID or another one in its place.
+    SidReplace(Sid),
+    /// No such SID any more.
+    SidDel {
+        /// Its prefix, exactly.
+        sid: SidText,
+    },
+    /// A new SRv6 policy; an error if there is one of the name.
+    PolicyAdd(Policy),
+    /// A new SRv6 policy or another one in its place.
+    PolicyReplace(Policy),
+    /// No such policy any more, nor its binding SID.
+    PolicyDel {
+        /// Its name.
+        name: String,
+    },
     /// MEX on or off, as `[mex] enabled`.
     MexEnabled {
         /// `true`: on.
@@ -123,6 +150,8 @@ pub enum ActionSpec {
     Blackhole,
     /// Drop and say so by ICMP.
     Unreachable,
+    /// Steer into this SRv6 policy.
+    Policy(String),
 }
 
 /// A next hop as a command gives it: an address, a port or both.
@@ -205,6 +234,10 @@ impl Command {
                 mac_problem(neighbor.mac).map_or(Ok(()), wrong)
             }
             Self::NeighborDel { address, port } => check_neighbor(*address, port),
+            Self::SidAdd(sid) | Self::SidReplace(sid) => srv6::check_sid(sid),
+            Self::SidDel { .. } => Ok(()),
+            Self::PolicyAdd(policy) | Self::PolicyReplace(policy) => srv6::check_policy(policy),
+            Self::PolicyDel { name } => check_name("policy", name),
             Self::PortSet { port, .. } => check_name("port", port),
             Self::PortMtu { port, mtu } => {
                 check_name("port", port)?;
@@ -239,7 +272,11 @@ fn check_unicast(address: IpAddr) -> Result<(), String> {
 
 impl ActionSpec {
     fn check(&self, prefix: Prefix) -> Result<(), String> {
-        let Self::Via(hops) = self else { return Ok(()) };
+        let hops = match self {
+            Self::Policy(name) => return check_name("policy", name),
+            Self::Mex | Self::Blackhole | Self::Unreachable => return Ok(()),
+            Self::Via(hops) => hops,
+        };
         if hops.is_empty() {
             return Err("the route has no next hop; give it at least one".to_owned());
         }
@@ -303,6 +340,7 @@ impl ActionSpec {
             Self::Mex => return Ok(RouteAction::Mex),
             Self::Blackhole => return Ok(RouteAction::Blackhole),
             Self::Unreachable => return Ok(RouteAction::Unreachable),
+            Self::Policy(name) => return Ok(RouteAction::Policy(name.clone())),
             Self::Via(hops) => hops,
         };
         let mut members: Vec<NextHop> = Vec::with_capacity(hops.len());
@@ -350,6 +388,12 @@ impl fmt::Display for Command {
             Self::NeighborAdd(neighbor) => write!(f, "neighbor add {neighbor}"),
             Self::NeighborReplace(neighbor) => write!(f, "neighbor replace {neighbor}"),
             Self::NeighborDel { address, port } => write!(f, "neighbor del {address} dev {port}"),
+            Self::SidAdd(sid) => write!(f, "sid add {}", srv6::sid_words(sid)),
+            Self::SidReplace(sid) => write!(f, "sid replace {}", srv6::sid_words(sid)),
+            Self::SidDel { sid } => write!(f, "sid del {sid}"),
+            Self::PolicyAdd(policy) => write!(f, "policy add {}", srv6::policy_words(policy)),
+            Self::PolicyReplace(policy) => write!(f, "policy replace {}", srv6::policy_words(policy)),
+            Self::PolicyDel { name } => write!(f, "policy del {name}"),
             Self::PortSet { port, up } => write!(f, "port set {port} {}", if *up { "up" } else { "down" }),
             Self::PortMtu { port, mtu } => write!(f, "port set {port} mtu {mtu}"),
             Self::MexEnabled { enabled } => {
@@ -376,6 +420,7 @@ impl fmt::Display for RouteSpec {
             ActionSpec::Mex => write!(f, "mex {prefix}{}", Vrf(vrf)),
             ActionSpec::Blackhole => write!(f, "blackhole {prefix}{}", Vrf(vrf)),
             ActionSpec::Unreachable => write!(f, "unreachable {prefix}{}", Vrf(vrf)),
+            ActionSpec::Policy(name) => write!(f, "{prefix}{} policy {name}", Vrf(vrf)),
             ActionSpec::Via(hops) => {
                 write!(f, "{prefix}{}", Vrf(vrf))?;
                 for hop in hops {

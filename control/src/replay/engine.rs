@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dataplane::buffer::HeapBuf;
 use dataplane::burst::Step;
@@ -18,6 +19,7 @@ use super::Input;
 use super::capture::{CaptureError, Writer};
 use crate::command::Command;
 use crate::config::{self, Config};
+use crate::oam::Copies;
 use crate::router::{Buffers, ChangeError, Mode, Router};
 
 /// Turns of worker and control for one burst, at most: each turn moves every packet on, and no packet needs more than a
@@ -90,6 +92,7 @@ pub(super) struct Engine {
     timestamps: VecDeque<(u64, u64)>,
     now_ns: u64,
     trace: bool,
+    copies: Copies,
 }
 
 /// The station address of a port whose configuration gives none: locally administered, from its position.
@@ -105,6 +108,7 @@ impl Engine {
             .enumerate()
             .map(|(index, port)| port.mac.map_or_else(|| default_mac(index), Mac))
             .collect();
+        let copies = Copies::open(config.srv6.oam.as_ref(), false)?;
         let liveness = Arc::new(Liveness::default());
         let rings = Arc::new(Rings::default());
         let mut worker = Worker::new(Arc::clone(&rings), Arc::clone(&liveness));
@@ -116,7 +120,8 @@ impl Engine {
         }
         let timestamps = VecDeque::new();
         let io = ReplayIo::default();
-        let mut engine = Engine { worker, router, io, buffers, writers, timestamps, now_ns: 0, trace };
+        let mut engine =
+            Engine { worker, router, io, buffers, writers, timestamps, now_ns: 0, trace, copies };
         engine.flush().map_err(|e| e.to_string())?;
         Ok(engine)
     }
@@ -152,6 +157,7 @@ impl Engine {
         for _ in 0..MAX_TURNS {
             let work = self.worker.poll(&mut self.io, self.now_ns);
             self.print_trace();
+            self.write_copies();
             let punts = self.router.take_punts(usize::MAX, &mut self.buffers, self.now_ns);
             self.router.push();
             if work == 0 && punts == 0 && self.router.is_settled() {
@@ -159,6 +165,16 @@ impl Engine {
             }
         }
         self.write_sent()
+    }
+
+    /// Copies of packets with the O-flag, at the time of the packet.
+    fn write_copies(&mut self) {
+        let copies = &mut self.copies;
+        self.router.take_samples(|sample| {
+            if let Err(problem) = copies.take(sample, Duration::from_nanos(sample.arrival_ns)) {
+                eprintln!("{problem}");
+            }
+        });
     }
 
     /// In the order of the causes: what came first is answered first, however the burst was sorted.
@@ -240,6 +256,7 @@ impl Engine {
     pub(super) fn finish(mut self) -> Result<Value, CaptureError> {
         self.flush()?;
         self.router.give_up_waiting();
+        self.copies.flush();
         for problem in self.router.take_problems() {
             eprintln!("{problem}");
         }

@@ -217,6 +217,12 @@ impl<B: PacketBuf> Router<B> {
                 };
                 self.delete_route(*prefix, vrf, expected.as_ref(), now_ns)?;
             }
+            Command::SidAdd(sid) => self.put_sid(sid, true, now_ns)?,
+            Command::SidReplace(sid) => self.put_sid(sid, false, now_ns)?,
+            Command::SidDel { sid } => self.delete_sid(sid, now_ns)?,
+            Command::PolicyAdd(policy) => self.put_policy(policy, true, now_ns)?,
+            Command::PolicyReplace(policy) => self.put_policy(policy, false, now_ns)?,
+            Command::PolicyDel { name } => self.delete_policy(name, now_ns)?,
             Command::NeighborAdd(neighbor) => self.put_neighbor(neighbor, true, now_ns)?,
             Command::NeighborReplace(neighbor) => self.put_neighbor(neighbor, false, now_ns)?,
             Command::NeighborDel { address, port } => {
@@ -282,6 +288,7 @@ impl<B: PacketBuf> Router<B> {
 
     pub(super) fn resolve(&self, route: &RouteSpec) -> Result<(Prefix6, Action), ChangeError> {
         let route = route.resolve(&self.config.ports).map_err(ChangeError::Refused)?;
+        self.check_steering(route.prefix, &route.action)?;
         rib::resolve(&route, |name| self.port_id(name)).map_err(ChangeError::Refused)
     }
 

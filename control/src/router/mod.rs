@@ -8,6 +8,7 @@ mod neighbors;
 mod program;
 mod routes;
 mod srv6;
+mod srv6_change;
 mod srv6_view;
 mod view;
 

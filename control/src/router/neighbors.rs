@@ -104,8 +104,7 @@ impl<B: PacketBuf> Router<B> {
                 }
                 Action::Unreachable { port, address } => {
                     // Only next hops that are watched are declared dead: nobody else would notice their return.
-                    let has_failed =
-                        self.mode.watches_next_hops && self.is_next_hop(PortId(port), address);
+                    let has_failed = self.mode.watches_next_hops && self.is_next_hop(PortId(port), address);
                     self.learn(PortId(port), address, Neighbor { mac: None, has_failed });
                 }
                 Action::Removed { port, address } => self.learn(PortId(port), address, Neighbor::default()),
@@ -185,7 +184,9 @@ impl<B: PacketBuf> Router<B> {
         for (port, address) in before {
             self.unwatch_if_unused(*port, *address);
         }
-        for (port, address) in self.wanted_next_hops().into_iter().filter(|key| before.binary_search(key).is_err()) {
+        for (port, address) in
+            self.wanted_next_hops().into_iter().filter(|key| before.binary_search(key).is_err())
+        {
             self.watch(port, address, now_ns);
         }
     }

@@ -244,7 +244,8 @@ impl<B> Router<B> {
 
 fn facts(port: Option<&RouterPort>, config: &crate::config::Config, id: PortId) -> Option<PortFacts> {
     let has_edge_filter = !config.srv6.edge_filter.is_empty();
-    let is_filtered = |p: &crate::config::PortConfig| !p.egress_deny.is_empty() || has_edge_filter && !p.sr_domain;
+    let is_filtered =
+        |p: &crate::config::PortConfig| !p.egress_deny.is_empty() || has_edge_filter && !p.sr_domain;
     let is_filtered = config.ports.get(id.index()).is_some_and(is_filtered);
     let mex = &config.mex;
     port.map(|p| PortFacts {

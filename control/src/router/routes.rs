@@ -64,7 +64,7 @@ impl<B: PacketBuf> Router<B> {
     }
 
     /// Refuses changes of routes while the workers are far behind.
-    fn check_room(&self) -> Result<(), ChangeError> {
+    pub(super) fn check_room(&self) -> Result<(), ChangeError> {
         let waiting = self.program.waiting();
         if waiting >= MAX_WAITING_CHANGES { Err(ChangeError::Busy { waiting }) } else { Ok(()) }
     }

@@ -6,6 +6,7 @@ use dataplane::buffer::PacketBuf;
 use dataplane::counters::{Counters, Volume};
 use dataplane::fib::Prefix6;
 use dataplane::id::{PolicyId, PortId, SegmentListId, SidId};
+use dataplane::update::Sample;
 
 use super::Router;
 use super::change::ChangeError;
@@ -60,6 +61,15 @@ impl<B: PacketBuf> Router<B> {
 }
 
 impl<B> Router<B> {
+    /// Hands over the copies that workers made of packets with the O-flag.
+    pub fn take_samples(&mut self, mut take: impl FnMut(&Sample)) {
+        for worker in &self.workers {
+            while let Some(sample) = worker.rings.samples.pop() {
+                take(&sample);
+            }
+        }
+    }
+
     /// The neighbors that routes and SIDs lead to, in order.
     pub(super) fn wanted_next_hops(&self) -> Vec<(PortId, u128)> {
         let all: BTreeSet<_> = self.rib.next_hops().chain(self.program.srv6().next_hops()).collect();

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dataplane::id::PortId;
 use dataplane::table::Liveness;
@@ -26,6 +26,7 @@ use super::{RunError, environment};
 use crate::ask::{self, Answer, Ask, AskError};
 use crate::config::{self, Config, Problem};
 use crate::effect::Unanswered;
+use crate::oam::Copies;
 use crate::router::{Mode, Router};
 
 /// How often control looks at its rings when nothing else wakes it.
@@ -60,6 +61,7 @@ pub struct Daemon {
     clock: Clock,
     loads: Loads,
     unanswered: Unanswered,
+    copies: Copies,
     config_path: PathBuf,
 }
 
@@ -85,6 +87,7 @@ impl Signals {
 /// # Errors
 /// The first thing that cannot be had; nothing is left behind then.
 pub async fn start(config: Config, config_path: PathBuf) -> Result<Daemon, RunError> {
+    let copies = Copies::open(config.srv6.oam.as_ref(), true).map_err(RunError::Config)?;
     if let Some(problem) = config.problems_for_run().first() {
         return Err(RunError::Config(problem.to_string()));
     }
@@ -152,6 +155,7 @@ pub async fn start(config: Config, config_path: PathBuf) -> Result<Daemon, RunEr
         clock,
         loads,
         unanswered: Unanswered::default(),
+        copies,
         config_path,
     })
 }
@@ -258,8 +262,21 @@ impl Daemon {
         self.router.push();
         self.unanswered.turn(&self.router, now_ns);
         self.loads.measure(&self.workers, self.clock, now_ns);
+        self.take_copies();
         self.report();
         taken >= PUNTS_PER_TURN
+    }
+
+    /// Copies of packets with the O-flag, at the time of now: a turn is a millisecond.
+    fn take_copies(&mut self) {
+        let copies = &mut self.copies;
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.router.take_samples(|sample| {
+            if let Err(problem) = copies.take(sample, now()) {
+                tracing::warn!("{problem}");
+            }
+        });
+        copies.flush();
     }
 
     fn report(&mut self) {
@@ -327,6 +344,9 @@ impl Daemon {
         match self.router.reload(config, &mut self.buffers, self.clock.now_ns()) {
             Ok(()) => {
                 self.tell_devices();
+                if let Err(problem) = self.copies.reopen(self.router.config().srv6.oam.as_ref()) {
+                    tracing::warn!("{problem}");
+                }
                 tracing::info!("{path}: reloaded");
             }
             Err(error) => tracing::error!("{path}: not reloaded: {error}"),

@@ -190,7 +190,11 @@ impl Srv6Table {
         Some(Arc::new(compile::compile(self, workers)))
     }
 
-    fn fits(&self, sids: &BTreeMap<Prefix6, WantedSid>, policies: &[config::Policy]) -> Result<(), ProgramError> {
+    fn fits(
+        &self,
+        sids: &BTreeMap<Prefix6, WantedSid>,
+        policies: &[config::Policy],
+    ) -> Result<(), ProgramError> {
         let new_sids = sids.keys().filter(|prefix| !self.sids.contains_key(*prefix)).count();
         let is_known = |policy: &&config::Policy| self.policies.contains_key(policy.name.as_str());
         let new_policies = policies.iter().filter(|policy| !is_known(policy)).count();
@@ -204,13 +208,18 @@ impl Srv6Table {
             return full("SRv6 policies", MAX_POLICIES);
         }
         // Lists of before go at once; those of policies that leave are few and follow soon.
-        if lists > self.list_ids.available() + used { full("segment lists", MAX_SEGMENT_LISTS) } else { Ok(()) }
+        if lists > self.list_ids.available() + used {
+            full("segment lists", MAX_SEGMENT_LISTS)
+        } else {
+            Ok(())
+        }
     }
 
     fn set_policies(&mut self, policies: &[config::Policy]) {
         let wanted: HashMap<&str, &config::Policy> =
             policies.iter().map(|policy| (policy.name.as_str(), policy)).collect();
-        for slot in self.policies.values_mut().filter(|slot| !wanted.contains_key(slot.policy.name.as_str())) {
+        for slot in self.policies.values_mut().filter(|slot| !wanted.contains_key(slot.policy.name.as_str()))
+        {
             slot.is_leaving = true;
         }
         for policy in policies {
@@ -222,7 +231,8 @@ impl Srv6Table {
             if known.is_none() {
                 self.fresh.policies.push(id);
             }
-            let before = self.policies.remove(policy.name.as_str()).map(|slot| slot.lists).unwrap_or_default();
+            let before =
+                self.policies.remove(policy.name.as_str()).map(|slot| slot.lists).unwrap_or_default();
             let lists = self.set_lists(before, policy);
             let slot = PolicySlot { id, policy: policy.clone(), lists, active: None, is_leaving: false };
             self.policies.insert(Arc::from(policy.name.as_str()), slot);
