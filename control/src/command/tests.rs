@@ -112,13 +112,15 @@ fn the_other_objects() {
 
 #[test]
 fn what_is_wrong_and_what_would_be_right() {
-    refused("", "the command is empty; \"route\", \"neighbor\", \"port\" or \"mex\" must follow");
+    refused(
+        "",
+        "the command is empty; \"route\", \"neighbor\", \"sid\", \"policy\", \"port\" or \"mex\" must follow",
+    );
     refused("rout add ::/0", "unknown word \"rout\"; did you mean \"route\"?");
     refused(
         "link set x up",
-        "unknown word \"link\"; \"route\", \"neighbor\", \"port\" or \"mex\" is possible here",
+        "unknown word \"link\"; \"route\", \"neighbor\", \"sid\", \"policy\", \"port\" or \"mex\" is possible here",
     );
-    refused("sid add fc00::1", "SRv6 is not part of this version");
     refused("route", "\"route\" ends too early; \"add\", \"replace\", \"del\" or \"delete\" must follow");
     refused("route ad ::/0", "unknown word \"ad\"; did you mean \"add\"?");
     refused("route add", "\"route add\" ends too early; a prefix must follow");
@@ -133,7 +135,7 @@ fn what_is_wrong_and_what_would_be_right() {
     );
     refused(
         "route add 2001:db8::/32",
-        "the route leads nowhere; add via ADDRESS dev PORT, dev PORT, blackhole, unreachable or mex",
+        "the route leads nowhere; add via ADDRESS dev PORT, dev PORT, policy NAME, blackhole, unreachable or mex",
     );
     refused("route add ::/0 via", "\"route add ::/0 via\" ends too early; an address must follow");
     refused(
@@ -173,10 +175,7 @@ fn what_is_wrong_and_what_would_be_right() {
         "route add ::/0 nexthop dev b nexthop dev b",
         "the next hop \"dev b\" is given twice; use weight for a greater share",
     );
-    refused(
-        "route add mex ::/0 dev b",
-        "the route has a next hop and blackhole, unreachable or mex; remove one",
-    );
+    refused("route add mex ::/0 dev b", "the route has a next hop and another action; remove one");
     refused("route add mex ::/0 blackhole", "\"blackhole\" is one action too many; a route has one");
     refused("neigh add 2001:db8::2 dev a", "the neighbor has no MAC address; add lladdr MAC");
     refused("neigh add 2001:db8::2 lladdr 2:0:0:0:0:1", "the neighbor has no port; add dev PORT");
@@ -315,7 +314,7 @@ fn every_problem_of_a_script_with_its_place() {
             "s:3:8: unknown word \"sett\"; did you mean \"set\"?".to_owned(),
             format!("s:5:2: \"é\" is not a packet number; {number}"),
             "s:5:15: \"x\" is not ADDRESS/LENGTH; write it like 2001:db8::/32".to_owned(),
-            "s:6:2: the command is empty; \"route\", \"neighbor\", \"port\" or \"mex\" must follow"
+            "s:6:2: the command is empty; \"route\", \"neighbor\", \"sid\", \"policy\", \"port\" or \"mex\" must follow"
                 .to_owned(),
             "s:7:15: \"port set a\" ends too early; \"up\", \"down\" or \"mtu\" must follow".to_owned(),
             format!("s:8:1: \"-1\" is not a packet number; {number}"),

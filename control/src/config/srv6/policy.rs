@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::{Fault, HmacKey, SidText};
 use crate::config::address::{is_link_local, unicast_problem};
 use crate::config::limits::{FLOW_LABEL, MAX_CANDIDATE_PATHS, MAX_SEGMENT_LISTS, MAX_SEGMENTS};
+use crate::config::validate::name_problem;
 use crate::config::{Prefix, quoted};
 
 /// `mode`: what a policy does to a packet.
@@ -274,9 +275,10 @@ impl Policy {
         faults
     }
 
-    /// What is wrong with its candidate paths, for what was not read from a file piece by piece.
+    /// What is wrong with its name and candidate paths, for what was not read from a file piece by piece.
     pub fn path_faults(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
+        let name = name_problem("policy name", &self.name).map(|problem| Fault::new("name", problem));
+        let mut faults: Vec<_> = name.into_iter().collect();
         let fault = |message: String| Fault::new("segment-list", message);
         let paths = self.candidate_path.len();
         if paths == 0 || self.candidate_path.iter().any(|path| path.segment_list.is_empty()) {

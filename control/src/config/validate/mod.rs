@@ -80,13 +80,19 @@ fn vrf_count(report: &Report<'_>, raw: &RawConfig<'_>) {
 
 /// Checks the characters of a name that commands, file names and metrics must be able to carry.
 pub(super) fn check_name(report: &Report<'_>, what: &str, name: Located<&str>) {
+    if let Some(problem) = name_problem(what, name.value) {
+        report.problem(name.at, problem);
+    }
+}
+
+/// Why nothing can be called so, and what would be right; `None` if it can.
+pub(super) fn name_problem(what: &str, name: &str) -> Option<String> {
     let max = limits::MAX_NAME_BYTES;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let first = name.value.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if name.value.len() > max || !first || !name.value.chars().all(allowed) {
-        let rule = format!("1 to {max} letters, digits and -_., the first a letter or digit");
-        report.problem(name.at, format!("{what} {} is not possible; use {rule}", quoted(name.value)));
-    }
+    let first = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let rule = format!("1 to {max} letters, digits and -_., the first a letter or digit");
+    let is_possible = name.len() <= max && first && name.chars().all(allowed);
+    (!is_possible).then(|| format!("{what} {} is not possible; use {rule}", quoted(name)))
 }
 
 /// The VRF as written, or the default one.

@@ -3,6 +3,7 @@
 mod limits;
 mod order;
 mod property;
+mod srv6;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -148,6 +149,24 @@ impl Node {
                 adjacencies.extend(members.iter().map(|(id, _)| *id));
             }
             NextHop::Site { via, .. } => self.assert_known(tables, next_hops, prefix, via),
+            NextHop::Sid(sid) => {
+                let sid = tables.srv6.sid(sid).expect("the worker has the SID");
+                assert_eq!(sid.prefix_len, prefix.len(), "{prefix}: {sid:?}");
+                if sid.behavior == dataplane::table::srv6::Behavior::EndX {
+                    let NextHop::Adjacency(id) = tables.next_hops.entry(sid.next_hop) else {
+                        panic!("{prefix}: {sid:?}")
+                    };
+                    assert!(tables.adjacencies.get(id.index()).is_some(), "{prefix}: {sid:?}");
+                }
+                if sid.behavior == dataplane::table::srv6::Behavior::EndB6 {
+                    assert!(tables.srv6.policy(sid.policy).is_some(), "{prefix}: {sid:?}");
+                }
+            }
+            NextHop::Policy(policy) => {
+                let policy = tables.srv6.policy(policy).expect("the worker has the policy");
+                let lists = policy.lists().iter().map(|(list, _)| tables.srv6.list(*list));
+                assert!(lists.into_iter().all(|list| list.is_some()), "{prefix}: {policy:?}");
+            }
             _ => {}
         }
         for id in adjacencies {

@@ -77,6 +77,34 @@ fn action() -> impl Strategy<Value = String> {
     ]
 }
 
+fn srv6() -> impl Strategy<Value = String> {
+    let sid = || {
+        prop::sample::select(vec![
+            "2001:db8:5::/48",
+            "fc00::/48",
+            "fc00::1",
+            "2001:db8:a::1",
+            "2001:db8:a::",
+            "192.0.2.1",
+        ])
+    };
+    let segment = || prop::sample::select(vec!["2001:db8:5::9", "fc00::1", "3fff::1", "2001:db8:b::5"]);
+    prop_oneof![
+        2 => sid().prop_map(|sid| format!("sid replace {sid} behavior End")),
+        2 => (sid(), 5..8_u8)
+            .prop_map(|(sid, n)| format!("sid replace {sid} behavior End.X via 2001:db8:a::{n} dev a")),
+        1 => sid().prop_map(|sid| format!("sid replace {sid} behavior End.DT46 vrf red")),
+        1 => sid().prop_map(|sid| format!("sid replace {sid} behavior End.B6.Insert policy p")),
+        2 => sid().prop_map(|sid| format!("sid del {sid}")),
+        2 => (segment(), segment()).prop_map(|(one, two)| format!(
+            "policy replace p mode insert segments {one} preference 7 segments {two}"
+        )),
+        1 => segment().prop_map(|one| format!("policy replace p mode insert binding-sid fc00::b segments {one}")),
+        1 => Just("policy del p".to_owned()),
+        2 => prefix().prop_map(|prefix| format!("route replace {prefix} policy p")),
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let port = || prop::sample::select(vec!["a", "b"]);
     prop_oneof![
@@ -88,6 +116,7 @@ fn step() -> impl Strategy<Value = Step> {
             Step::Change(format!("neighbor replace {} lladdr 02:00:00:00:00:{n:02x} dev {}", &neighbor[..neighbor.len() - 6], &neighbor[neighbor.len() - 1..]))
         }),
         3 => neighbor().prop_map(|neighbor| Step::Change(format!("neighbor del {neighbor}"))),
+        3 => srv6().prop_map(Step::Change),
         1 => (port(), any::<bool>()).prop_map(|(port, up)| Step::Change(format!("port set {port} {}", if up { "up" } else { "down" }))),
         1 => (0..2_u16, any::<bool>()).prop_map(|(port, up)| Step::Link(port, up)),
         1 => any::<bool>().prop_map(|on| Step::Change(format!("mex set enabled {}", if on { "on" } else { "off" }))),
