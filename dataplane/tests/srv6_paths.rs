@@ -298,3 +298,75 @@ fn an_hmac_is_over_one_segment_at_least() {
     headers::sign(ip("2001:db8:f0::1"), &mut expected, 5, b"secret");
     assert_eq!(packet[40..40 + expected.len()], expected);
 }
+
+/// RFC 8754, 4.3.1.1: a header without segments left is passed, and the next one is processed.
+#[test]
+fn a_header_that_is_used_up_is_passed() {
+    let behind = [ip("2001:db8:77::1"), ip("fd00::1")];
+    for (flavors, len) in [(Flavors::NONE, 24 + 40), (Flavors::PSP, 24)] {
+        let mut plan = node();
+        add(&mut plan, "fd00::1/128", sid(Behavior::End, flavors));
+        let parts = [(ROUTING, srh(0, 0, &[ip("fd00::1")], &[])), (ROUTING, srh(1, 1, &behind, &[]))];
+        let packet = octets::chain(ip(HOST), ip("fd00::1"), 64, &parts, (UDP, &[0; 8]));
+        let out = through(&mut plan.start(), &packet);
+        assert_eq!((octets::destination(&out), out[7]), (behind[0], 63));
+        assert_eq!(out.len(), 40 + len + 8);
+        if flavors == Flavors::NONE {
+            let mut expected = packet;
+            (expected[7], expected[64 + 3]) = (63, 0);
+            headers::set_destination(&mut expected, behind[0]);
+            assert_eq!(out, expected);
+        } else {
+            assert_eq!((out[6], out[40]), (ROUTING, UDP), "the second went");
+        }
+        // An address that is no SID does not pass it.
+        let own = octets::chain(
+            ip(HOST),
+            ip("2001:db8:f0::1"),
+            64,
+            &parts,
+            (octets::ICMPV6, &[128, 0, 0, 0, 0, 0, 0, 0]),
+        );
+        let error = plan.start().send(IN, &own).remove(0).1;
+        let error = octets::error(&error);
+        assert_eq!((error.kind, error.code, error.parameter), (4, 0, 66));
+    }
+}
+
+/// End.B6.Insert puts its header before the one that is there: the path that it takes part in goes on behind it.
+#[test]
+fn a_path_goes_on_behind_an_inserted_one() {
+    let mut nodes = [node(), node(), node()];
+    let policy = nodes[0].policy(PolicySpec::new(Mode::Insert, 0, &[ip("fd00::b")]));
+    nodes[0].sid("fd00::a/128", Sid { policy, ..sid(Behavior::EndB6, Flavors::NONE) });
+    add(&mut nodes[1], "fd00::b/128", sid(Behavior::End, Flavors::NONE));
+    add(&mut nodes[2], "fd00::c/128", sid(Behavior::End, Flavors::NONE));
+    let list = [ip("fd00::d"), ip("fd00::c"), ip("fd00::a")];
+    let mut packet =
+        octets::chain(ip(HOST), ip("fd00::a"), 64, &[(ROUTING, srh(2, 2, &list, &[]))], (UDP, &[0; 8]));
+    for (plan, next) in nodes.iter().zip(["fd00::b", "fd00::c", "fd00::d"]) {
+        packet = through(&mut plan.start(), &packet);
+        assert_eq!(octets::destination(&packet), ip(next));
+    }
+    assert_eq!(packet[7], 61);
+}
+
+/// The room in front that a long header has used is not what an error has to do with.
+#[test]
+fn an_error_behind_a_long_header_has_room() {
+    let mut plan = node();
+    plan.route(0, "2001:db8:dead::/48", NextHop::Unreachable);
+    let path: Vec<u128> =
+        [ip("fd00::1")].into_iter().chain(std::iter::repeat_n(ip("2001:db8:dead::1"), 40)).collect();
+    let policy = plan.policy(PolicySpec::new(Mode::Insert, 0, &path));
+    plan.route(0, "2001:db8:200::/48", NextHop::Policy(policy));
+    add(&mut plan, "fd00::1/128", sid(Behavior::End, Flavors::NONE));
+    let received = datagram(100);
+    let out = plan.start().send(IN, &received);
+    assert_eq!(out.len(), 1);
+    let error = octets::error(&out[0].1);
+    assert_eq!((out[0].0, error.kind, error.code), (IN, 1, 0));
+    let quote = [&error.quote[..4], &error.quote[8..24]].concat();
+    assert_eq!(quote, [&received[..4], &received[8..24]].concat(), "as it came to the SID");
+    assert_eq!((error.quote[6], error.quote[43]), (ROUTING, 41));
+}

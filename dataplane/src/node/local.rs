@@ -82,12 +82,14 @@ fn echo<B: PacketBuf>(
 /// A routing header with segments left: an address that is no SID is no place to process it (RFC 8754, 4.3.2; RFC 8200,
 /// 4.4).
 fn is_under_way(packet: &[u8], meta: &mut Meta) -> bool {
-    let at = match srh::find(packet) {
-        Found::Srh(srh) if srh.header().segments_left() != 0 => {
-            usize::from(srh.place().offset) + srh::ROUTING_TYPE_AT
+    let mut found = srh::find(packet);
+    let at = loop {
+        match found {
+            Found::Srh(srh) if srh.header().segments_left() == 0 => found = srh::find_behind(packet, &srh),
+            Found::Srh(srh) => break usize::from(srh.place().offset) + srh::ROUTING_TYPE_AT,
+            Found::UnknownRouting { routing_type_at } => break routing_type_at,
+            _ => return false,
         }
-        Found::UnknownRouting { routing_type_at } => routing_type_at,
-        _ => return false,
     };
     meta.parameter = at as u32;
     true

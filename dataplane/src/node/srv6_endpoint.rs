@@ -5,7 +5,7 @@
 //! came. A packet whose next segment is here too is changed first, and counts as received again.
 
 use super::srv6::admit::{self, Hmac};
-use super::srv6::advance::{Advance, advance};
+use super::srv6::advance::{Advance, MAX_HEADERS, advance};
 use super::srv6::commit;
 use super::srv6::expose::{self, Inner};
 use crate::buffer::{PacketBuf, packet};
@@ -89,41 +89,41 @@ impl<B: PacketBuf> Endpoint<'_, B> {
         }
         let Some(header) = ipv6::Header::of(packet) else { return Next::Length };
         let (destination, hop_limit) = (header.destination(), header.hop_limit());
-        let found = srh::find(packet);
-        let srh = match &found {
-            Found::Srh(srh) => Some(srh),
-            Found::Upper(_) => None,
-            Found::UnknownRouting { routing_type_at } => {
-                meta.parameter = *routing_type_at as u32;
-                return Next::RoutingType;
+        let mut found = srh::find(packet);
+        for passed in 0..MAX_HEADERS {
+            let srh = if let Found::Srh(srh) = found { Some(srh) } else { None };
+            if let Some(srh) = &srh {
+                if passed == 0 && srh.header().has_oam_flag() && self.tables.srv6.sample_rate != 0 {
+                    self.sample(packet, meta, id);
+                }
+                match admit::check_hmac(self.tables, sid, packet, srh, meta) {
+                    Hmac::Fine => {}
+                    Hmac::Wrong => return Next::Hmac,
+                    Hmac::Missing => return Next::HmacMissing,
+                }
+            } else if let Err(end) = upper_layer(found, meta) {
+                return end;
             }
-            Found::Truncated { .. } | Found::Endless => return Next::Length,
-        };
-        if let Some(srh) = srh {
-            if srh.header().has_oam_flag() && self.tables.srv6.sample_rate != 0 {
-                self.sample(packet, meta, id);
-            }
-            match admit::check_hmac(self.tables, sid, packet, srh, meta) {
-                Hmac::Fine => {}
-                Hmac::Wrong => return Next::Hmac,
-                Hmac::Missing => return Next::HmacMissing,
-            }
-        }
-        match advance(sid, destination, hop_limit, srh) {
-            Advance::To { destination, .. } => self.onward(sid, id, buffer, meta, destination),
-            Advance::HopLimit => Next::HopLimit,
-            Advance::SegmentsLeft => {
-                meta.parameter = srh.map_or(0, srh::Srh::segments_left_at) as u32;
-                Next::SegmentsLeft
-            }
-            Advance::Upper => {
-                let behind = srh.map_or(found, |srh| srh::find_behind(packet, srh));
-                match upper_layer(behind, meta) {
-                    Ok(upper) => self.upper(sid, buffer, meta, upper),
-                    Err(end) => end,
+            match (advance(sid, destination, hop_limit, srh.as_ref()), srh) {
+                (Advance::To { destination, .. }, _) => {
+                    return self.onward(sid, id, buffer, meta, destination);
+                }
+                (Advance::HopLimit, _) => return Next::HopLimit,
+                (Advance::SegmentsLeft, srh) => {
+                    meta.parameter = srh.map_or(0, |srh| srh.segments_left_at()) as u32;
+                    return Next::SegmentsLeft;
+                }
+                // Used up: on to the next header (RFC 8754, 4.3.1.1).
+                (Advance::Upper, Some(used_up)) => found = srh::find_behind(packet, &used_up),
+                (Advance::Upper, None) => {
+                    return match upper_layer(found, meta) {
+                        Ok(upper) => self.upper(sid, buffer, meta, upper),
+                        Err(end) => end,
+                    };
                 }
             }
         }
+        Next::Length
     }
 
     /// On to the next segment.
@@ -204,15 +204,14 @@ impl<B: PacketBuf> Endpoint<'_, B> {
 
 /// The upper layer that a walk ended at, or the packet's end.
 fn upper_layer(found: Found<'_>, meta: &mut Meta) -> Result<UpperLayer, Next> {
-    let (at_fault, end) = match found {
-        Found::Upper(upper) => return Ok(upper),
-        // A second routing header: the first was done with here.
-        Found::Srh(srh) => (usize::from(srh.place().offset), Next::UpperLayer),
-        Found::UnknownRouting { routing_type_at } => (routing_type_at, Next::RoutingType),
-        Found::Truncated { .. } | Found::Endless => (0, Next::Length),
-    };
-    meta.parameter = at_fault as u32;
-    Err(end)
+    match found {
+        Found::Upper(upper) => Ok(upper),
+        Found::UnknownRouting { routing_type_at } => {
+            meta.parameter = routing_type_at as u32;
+            Err(Next::RoutingType)
+        }
+        Found::Srh(_) | Found::Truncated { .. } | Found::Endless => Err(Next::Length),
+    }
 }
 
 /// Serves a burst.

@@ -61,19 +61,20 @@ pub fn is_error_forbidden(frame_destination: ethernet::Mac, packet: &[u8], ap_ne
 }
 
 /// Turns the packet that caused an error into that error, from `source` to the packet's source, quoting the packet as
-/// it stands. False, and nothing has changed, when there is no IPv6 header or too little headroom.
+/// it stands. False when there is no IPv6 header or too little room: nothing but the end that is not quoted has gone then.
 #[must_use]
 pub fn make_error<B: PacketBuf>(buffer: &mut B, source: u128, error: Error) -> bool {
     const PREPENDED: usize = ipv6::LEN + LEN;
     let cause = packet(buffer);
     let Some(destination) = ipv6::Header::of(cause).map(|h| h.source()) else { return false };
     let quote_len = cause.len().min(MAX_QUOTE_LEN);
-    if !buffer.prepend(PREPENDED) {
+    // What is not quoted goes first: its place is room where a pushed header has used what was in front.
+    buffer.truncate(ethernet::LEN + quote_len);
+    // The cause's Ethernet header, then in the middle, is overwritten: the new headers are 14 octets longer than what is
+    // added in front.
+    if !buffer.grow_front(PREPENDED) {
         return false;
     }
-    // The cause's Ethernet header, now in the middle, is overwritten: the new headers are 14 octets longer
-    // than what was prepended.
-    buffer.truncate(PREPENDED + ethernet::LEN + quote_len);
     let packet = packet_mut(buffer);
     let repr = ipv6::Repr {
         payload_len: (LEN + quote_len) as u16,

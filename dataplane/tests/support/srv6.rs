@@ -259,34 +259,36 @@ impl<'a> Ways<'a> {
         if !is_inside && !is_discovery {
             return Told::Nothing;
         }
-        let found = headers::walk(packet, 6, 40);
-        let srh = match found {
-            Found::Srh { at, announced_at } => Some((at, announced_at)),
-            Found::Upper { .. } => None,
-            Found::OtherRouting { at } => return Told::Problem(Some((0, at as u32 + 2))),
-            Found::Broken => return Told::Nothing,
-        };
-        if let Some((at, _)) = srh
-            && let Some(told) = self.check_hmac(packet, &packet[at..], at, sid)
-        {
-            return told;
-        }
-        match advance::step(sid, packet, srh) {
-            advance::Step::Next(bytes) => {
-                let packet = Octets { bytes, labels: state.packet.labels.clone() };
-                let changed = State { packet, is_counted: true, is_changed: true, vrf: 0, ..state.clone() };
-                self.onward(changed, sid);
-                Told::Problem(None)
+        let mut found = headers::walk(packet, 6, 40);
+        for _ in 0..4 {
+            let srh = match found {
+                Found::Srh { at, announced_at } => Some((at, announced_at)),
+                Found::Upper { .. } => None,
+                Found::OtherRouting { at } => return Told::Problem(Some((0, at as u32 + 2))),
+                Found::Broken => return Told::Nothing,
+            };
+            if let Some((at, _)) = srh
+                && let Some(told) = self.check_hmac(packet, &packet[at..], at, sid)
+            {
+                return told;
             }
-            advance::Step::TimeExceeded => Told::Problem(None),
-            advance::Step::SegmentsLeft(at) => Told::Problem(Some((0, at as u32))),
-            advance::Step::UpperLayer => {
-                let behind = srh.map_or(found, |(at, _)| {
-                    headers::walk(packet, at, at + 8 + 8 * usize::from(packet[at + 1]))
-                });
-                self.upper_layer(state, sid, behind)
+            match (advance::step(sid, packet, srh), srh) {
+                (advance::Step::Next(bytes), _) => {
+                    let packet = Octets { bytes, labels: state.packet.labels.clone() };
+                    let changed =
+                        State { packet, is_counted: true, is_changed: true, vrf: 0, ..state.clone() };
+                    self.onward(changed, sid);
+                    return Told::Problem(None);
+                }
+                (advance::Step::TimeExceeded, _) => return Told::Problem(None),
+                (advance::Step::SegmentsLeft(at), _) => return Told::Problem(Some((0, at as u32))),
+                (advance::Step::UpperLayer, Some((at, _))) => {
+                    found = headers::walk(packet, at, at + 8 + 8 * usize::from(packet[at + 1]));
+                }
+                (advance::Step::UpperLayer, None) => return self.upper_layer(state, sid, found),
             }
         }
+        Told::Nothing
     }
 
     fn onward(&mut self, state: State, sid: &Sid) {
@@ -304,12 +306,7 @@ impl<'a> Ways<'a> {
     /// RFC 8986, 4.1.1, 4.4 to 4.9, 4.16.3.
     fn upper_layer(&mut self, state: &State, sid: &Sid, found: Found) -> Told {
         use Behavior::{End, EndDt4, EndDt6, EndDt46, EndDx2, EndDx4, EndDx6, EndT, EndX};
-        let (protocol, at) = match found {
-            Found::Upper { protocol, at } => (protocol, at),
-            Found::Srh { at, .. } => return Told::Problem(Some((4, at as u32))),
-            Found::OtherRouting { at } => return Told::Problem(Some((0, at as u32 + 2))),
-            Found::Broken => return Told::Nothing,
-        };
+        let Found::Upper { protocol, at } = found else { return Told::Nothing };
         let usd = sid.flavors.has(Flavors::USD) && matches!(sid.behavior, End | EndX | EndT);
         match (protocol, sid.behavior) {
             (IPV6, EndDx6 | EndDt6 | EndDt46) => self.decapsulate(state, sid, at),

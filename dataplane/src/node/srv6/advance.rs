@@ -2,7 +2,8 @@
 //! as a function of the headers alone. It is asked twice, when the packet is sorted and when it leaves, and writes nothing.
 
 use crate::table::srv6::{Behavior, Flavors, Sid};
-use crate::wire::srh::Srh;
+use crate::wire::ipv6;
+use crate::wire::srh::{self, Found, Srh};
 
 /// What the SID makes of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +63,25 @@ pub fn advance(sid: &Sid, destination: u128, hop_limit: u8, srh: Option<&Srh<'_>
     } else {
         next(sid, hop_limit, srh)
     }
+}
+
+/// Segment Routing headers of one packet that are looked at, at most.
+pub const MAX_HEADERS: usize = 4;
+
+/// The header that takes a packet on, and how: the first that has segments left for this SID, or none in a packet that goes
+/// on without. A header that is used up is passed (RFC 8754, 4.3.1.1). `None`: the packet does not go on.
+pub fn onward<'a>(sid: &Sid, packet: &'a [u8]) -> Option<(Option<Srh<'a>>, Advance)> {
+    let header = ipv6::Header::of(packet)?;
+    let mut found = srh::find(packet);
+    for _ in 0..MAX_HEADERS {
+        let srh = if let Found::Srh(srh) = found { Some(srh) } else { None };
+        match (advance(sid, header.destination(), header.hop_limit(), srh.as_ref()), srh) {
+            (Advance::Upper, Some(used_up)) => found = srh::find_behind(packet, &used_up),
+            (to @ Advance::To { .. }, srh) => return Some((srh, to)),
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// True for behaviors that go on to a next segment.

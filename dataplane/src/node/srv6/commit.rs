@@ -1,7 +1,7 @@
 //! The changes that SRv6 decides on, made once the packet is sure to leave: the step to the next segment, and the header
 //! of a policy (RFC 8986, 4.13, 4.14, 5).
 
-use super::advance::{Advance, advance};
+use super::advance::{self, Advance};
 use crate::buffer::{PacketBuf, front, packet, packet_mut};
 use crate::burst::{Flags, Meta, Pending};
 use crate::counters::Counters;
@@ -12,7 +12,7 @@ use crate::table::Tables;
 use crate::table::srv6::{Field, Flavors, Policy, SegmentList};
 use crate::wire::ext::Place;
 use crate::wire::ipv6::protocol;
-use crate::wire::srh::{self, Found};
+use crate::wire::srh;
 use crate::wire::{ap, ethernet, ipv4, ipv6};
 
 /// The hash of the flow of what a policy carries.
@@ -76,9 +76,8 @@ pub fn growth<B: PacketBuf>(tables: &Tables, buffer: &B, meta: &Meta) -> isize {
 fn popped(tables: &Tables, packet: &[u8], meta: &Meta) -> usize {
     let sid = tables.srv6.sid(meta.sid).filter(|sid| sid.flavors.has(Flavors::PSP));
     let (true, Some(sid)) = (meta.pending.has(Pending::ADVANCE), sid) else { return 0 };
-    let (Some(header), Found::Srh(srh)) = (ipv6::Header::of(packet), srh::find(packet)) else { return 0 };
-    match advance(sid, header.destination(), header.hop_limit(), Some(&srh)) {
-        Advance::To { pop: true, .. } => srh.total_len(),
+    match advance::onward(sid, packet) {
+        Some((Some(srh), Advance::To { pop: true, .. })) => srh.total_len(),
         _ => 0,
     }
 }
@@ -153,15 +152,10 @@ fn decrement<B: PacketBuf>(buffer: &mut B, meta: &Meta) {
 fn make_advance<B: PacketBuf>(tables: &Tables, buffer: &mut B, meta: &Meta) -> bool {
     let Some(sid) = tables.srv6.sid(meta.sid) else { return false };
     let packet = packet_mut(buffer);
-    let Some(header) = ipv6::Header::of(packet) else { return false };
-    let found = srh::find(packet);
-    let srh = if let Found::Srh(srh) = &found { Some(srh) } else { None };
-    let place = srh.map(srh::Srh::place);
-    let Advance::To { destination, segments_left, pop } =
-        advance(sid, header.destination(), header.hop_limit(), srh)
-    else {
+    let Some((srh, Advance::To { destination, segments_left, pop })) = advance::onward(sid, packet) else {
         return false;
     };
+    let place = srh.map(|srh| srh.place());
     if let Some(mut header) = ipv6::Header::of_mut(packet) {
         header.set_destination(destination);
     }
