@@ -5,135 +5,13 @@
 mod support;
 
 use dataplane::drop::Drop;
-use dataplane::fib::{Fib4, Prefix4};
-use dataplane::id::{AdjacencyId, PolicyId, PortId, SegmentListId, SidId, VrfId};
-use dataplane::table::srv6::{Behavior, Mode, Policy, SegmentList, Sid};
-use dataplane::table::{NextHop, Srv6};
-use dataplane::update::{Inject, Resume, Update, Why};
+use dataplane::id::AdjacencyId;
+use dataplane::update::{Inject, Resume, Why};
 use dataplane::wire::ethernet::Mac;
-use support::octets4::{self as octets, Fields, ICMP, TCP, UDP, a_hop_on, ip4, packet};
-use support::{Plan, Router, ip, neighbor_mac, port_mac};
-
-const IN: PortId = PortId(0);
-const OUT: PortId = PortId(1);
-const HOST: &str = "203.0.113.7";
-const OWN: &str = "192.0.2.1";
-const AWAY: &str = "198.51.100.9";
-
-/// A packet from [`HOST`].
-const fn to(destination: &str) -> Fields<'_> {
-    Fields { source: HOST, destination, ttl: 64, protocol: UDP, fragment: 0x4000, tos: 0, options: &[] }
-}
-
-fn mapped(text: &str) -> u128 {
-    0xffff << 32 | u128::from(u32::from_be_bytes(ip4(text)))
-}
-
-/// Ports with addresses of both families; each destination network ends in another way.
-struct Node {
-    plan: Plan,
-    routes: Vec<(u16, &'static str, NextHop)>,
-    srv6: Srv6,
-}
-
-fn node() -> Node {
-    let mut plan = Plan::default();
-    plan.port(0, 1500, &["2001:db8:f0::1", "::ffff:192.0.2.1"]);
-    plan.port(0, 1400, &["2001:db8:f1::1", "::ffff:192.0.2.129", "::ffff:169.254.0.1"]);
-    let back = plan.neighbor(IN, "::ffff:192.0.2.2");
-    let onward = plan.neighbor(OUT, "::ffff:192.0.2.130");
-    let over6 = plan.neighbor(OUT, "fe80::9");
-    let dead = plan.neighbor(OUT, "::ffff:192.0.2.140");
-    let asked = plan.neighbor(OUT, "::ffff:192.0.2.150");
-    plan.dead.push(dead);
-    plan.adjacencies[asked.index()].is_resolved = false;
-    plan.adjacencies[over6.index()].is_filtered = true;
-    plan.ports[1].egress_deny =
-        [support::prefix("::ffff:172.16.0.0/108"), support::prefix("2001:db8:bad::/48")]
-            .into_iter()
-            .collect();
-    let group = plan.group(&[onward, over6]);
-    let routes = vec![
-        (0, "203.0.113.0/24", NextHop::Adjacency(back)),
-        (0, "198.51.100.0/24", NextHop::Adjacency(onward)),
-        (0, "198.18.0.0/15", NextHop::Adjacency(over6)),
-        (0, "172.16.0.0/12", NextHop::Adjacency(over6)),
-        (0, "10.0.0.0/8", group),
-        (0, "100.64.1.0/24", NextHop::Unreachable),
-        (0, "100.64.2.0/24", NextHop::Blackhole),
-        (0, "100.64.3.0/24", NextHop::Adjacency(dead)),
-        (0, "100.64.4.0/24", NextHop::Adjacency(asked)),
-        (0, "100.64.5.0/24", NextHop::Policy(PolicyId(0))),
-        (0, "100.64.6.0/24", NextHop::Policy(PolicyId(1))),
-        (0, "192.0.2.0/25", NextHop::OnLink(IN)),
-        (0, "192.0.2.1/32", NextHop::Local),
-        (0, "192.0.2.127/32", NextHop::Local),
-        (0, "192.0.2.129/32", NextHop::Local),
-        (1, "198.51.100.0/24", NextHop::Adjacency(over6)),
-        (1, "203.0.113.0/24", NextHop::Adjacency(back)),
-    ];
-    Node { plan, routes, srv6: srv6(&[ip("2001:db8:5:1::"), ip("2001:db8:5:2::")]) }
-}
-
-/// A policy by these segments, one without a path, and an End.DT4 into table 1.
-fn srv6(segments: &[u128]) -> Srv6 {
-    let list = SegmentList::new(PolicyId(0), Mode::Encap, ip("2001:db8:f0::1"), segments, None).unwrap();
-    let sid = Sid { behavior: Behavior::EndDt4, prefix_len: 128, vrf: VrfId(1), ..Sid::default() };
-    Srv6 {
-        sids: Box::new([Some(sid)]),
-        policies: Box::new([
-            Some(Policy::new(Mode::Encap, [(SegmentListId(0), 1)])),
-            Some(Policy::new(Mode::Encap, [])),
-        ]),
-        lists: Box::new([Some(list)]),
-        ..Srv6::default()
-    }
-}
-
-impl Node {
-    fn start(mut self) -> Router {
-        self.plan.route(0, "2001:db8:5::/48", NextHop::Adjacency(AdjacencyId(1)));
-        self.plan.route(0, "2001:db8:51d::/48", NextHop::Sid(SidId(0)));
-        self.plan.ports[0].is_sr_domain = true;
-        let mut tables = Vec::new();
-        for vrf in [0, 1] {
-            let entries: Vec<_> = self.routes.iter().filter(|(of, ..)| *of == vrf).copied().collect();
-            let entries = entries.into_iter().map(|(_, text, entry)| {
-                let (address, len) = text.split_once('/').unwrap();
-                let prefix = Prefix4::new(u32::from_be_bytes(ip4(address)), len.parse().unwrap());
-                (prefix, self.plan.hop(entry))
-            });
-            let entries: Vec<_> = entries.collect();
-            tables.push(Update::Fib4(VrfId(vrf), Some(Fib4::build(entries).unwrap())));
-        }
-        let mut router = self.plan.start();
-        tables.push(Update::Srv6(self.srv6.into()));
-        for update in tables {
-            router.rings.updates.push(update).unwrap();
-        }
-        router.drain();
-        while router.rings.retired.pop().is_some() {}
-        router
-    }
-}
-
-fn start() -> Router {
-    node().start()
-}
-
-fn send(router: &mut Router, packet: &[u8]) -> Vec<(PortId, Vec<u8>)> {
-    router.push(IN, &octets::frame(port_mac(IN.0), packet), 0);
-    router.drain()
-}
-
-/// The frame that a packet leaves in, to a neighbor by its number.
-fn leaves(neighbor: u32, port: PortId, packet: &[u8]) -> (PortId, Vec<u8>) {
-    let mut frame = neighbor_mac(neighbor).0.to_vec();
-    frame.extend(port_mac(port.0).0);
-    frame.extend([8, 0]);
-    frame.extend(packet);
-    (port, frame)
-}
+use proptest::prelude::*;
+use support::four::{AWAY, HOST, IN, OUT, OWN, leaves, mapped, node, send, start, to};
+use support::octets4::{self as octets, Fields, ICMP, TCP, a_hop_on, ip4, packet};
+use support::{Router, ip, neighbor_mac, port_mac};
 
 #[test]
 fn packets_leave_a_hop_older() {
@@ -468,4 +346,63 @@ fn an_ipv6_packet_cannot_pose_as_ipv4() {
         assert!(router.send(IN, &packet).is_empty());
         assert_eq!(router.rings.counters.drops(reason), before + 1);
     }
+}
+
+const CASES: u32 = if cfg!(miri) { 1 } else { 300 };
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_comes_out_is_what_went_in_or_an_answer_to_it(octets in proptest::collection::vec(any::<u8>(), 0..600)) {
+        support::four::run(&octets);
+    }
+
+    #[test]
+    fn any_octets_are_answered(octets in proptest::collection::vec(any::<u8>(), 0..100)) {
+        support::four::run_raw(&octets);
+    }
+}
+
+/// One octet of a fixed sequence (xorshift).
+fn next(state: &mut u64) -> u8 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    (*state >> 32) as u8
+}
+
+/// The packets above are worth their name.
+#[test]
+#[cfg_attr(miri, ignore = "thousands of packets")]
+fn any_packets_reach_everything() {
+    let mut state = 1;
+    let octets: Vec<u8> = std::iter::repeat_with(|| next(&mut state)).take(200_000).collect();
+    let router = support::four::run(&octets);
+    let counters = &router.rings.counters;
+    for reason in [
+        Drop::Ip4Length,
+        Drop::Ip4Version,
+        Drop::Ip4Checksum,
+        Drop::SourceAddress,
+        Drop::LinkLocal,
+        Drop::Multicast,
+        Drop::Broadcast,
+        Drop::NoRoute,
+        Drop::Unreachable,
+        Drop::Blackhole,
+        Drop::NextHopDown,
+        Drop::PolicyDown,
+        Drop::EgressFilter,
+        Drop::HopLimit,
+        Drop::TooBig,
+        Drop::LocalPort,
+        Drop::LocalTcp,
+        Drop::LocalProtocol,
+        Drop::LocalFragment,
+        Drop::LocalMalformed,
+    ] {
+        assert!(counters.drops(reason) > 0, "never met: {}", reason.name());
+    }
+    assert!(counters.sent() > 1000 && counters.made.value() > 1000 && counters.held.value() > 100);
 }

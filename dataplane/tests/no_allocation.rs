@@ -5,7 +5,7 @@ mod support;
 use dataplane::buffer::HeapBuf;
 use dataplane::update::{PUNT_RING_LEN, Update};
 use support::packets::{Dice, any_frame};
-use support::world;
+use support::{four, octets4, port_mac, world};
 
 const ROUNDS: usize = if cfg!(miri) { 4 } else { 2000 };
 
@@ -56,4 +56,28 @@ fn polls_do_not_allocate() {
     for (name, count) in counters.mex.values() {
         assert!(cfg!(miri) || count > 0 || name == "policed", "never met: {name}");
     }
+}
+
+#[test]
+fn neither_do_those_with_ipv4() {
+    let mut state = 9;
+    let octets: Vec<u8> = std::iter::repeat_with(|| next(&mut state)).take(ROUNDS * 300).collect();
+    let mut router = four::start();
+    router.io.sent.reserve(ROUNDS * 64);
+    router.io.waiting.reserve(64);
+    let mut dice = Dice::new(&octets);
+    for _ in 0..ROUNDS {
+        for _ in 0..32 {
+            let frame = octets4::frame(port_mac(four::IN.0), &four::any_packet(&mut dice));
+            router.io.waiting.push_back((four::IN, HeapBuf::new(&frame, 0)));
+        }
+        let (worker, io) = (&mut router.worker, &mut router.io);
+        let counted = allocation_counter::measure(|| while worker.poll(io, 1_000_000_000) > 0 {});
+        assert_eq!(counted.count_total, 0);
+        while router.rings.punts.pop().is_some() {}
+    }
+    let counters = &router.rings.counters;
+    assert!(
+        cfg!(miri) || counters.sent() > 1000 && counters.dropped() > 1000 && counters.made.value() > 1000
+    );
 }

@@ -5,6 +5,7 @@
 
 pub mod advance;
 pub mod check;
+pub mod four;
 pub mod headers;
 pub mod model;
 pub mod octets;
