@@ -143,7 +143,7 @@ mod tests {
     fn what_fits_stays_whole_and_what_cannot_be_cut_is_not() {
         let frame = hex(PACKET);
         let whole = pieces(&frame, frame.len() - ethernet::LEN).unwrap();
-        assert_eq!(whole, [frame.clone()]);
+        assert_eq!(whole, std::slice::from_ref(&frame));
         assert_eq!(pieces(&frame, 43), None, "36 octets of header, and 8 of payload are the least");
         assert!(pieces(&frame, 44).is_some());
         for cut in 0..frame.len() {
