@@ -79,7 +79,7 @@ async fn serve(config: Config, path: PathBuf, listener: Listener) -> Result<(), 
             tracing::error!("API: {error}");
         }
     });
-    let ended = daemon.serve(asked).await;
+    let ended = Box::pin(daemon.serve(asked)).await;
     // Nobody answers any more: the server sees that, lets its connections finish, and removes the socket.
     let _ = tokio::time::timeout(GRACE, server).await;
     ended

@@ -291,7 +291,7 @@ impl RouteWords {
             "vrf" => self.vrf = Some(words.name("VRF")?),
             "nexthop" => self.begin_next_hop(words)?,
             "policy" if self.special.is_none() => {
-                self.special = Some(ActionSpec::Policy(words.name("policy")?))
+                self.special = Some(ActionSpec::Policy(words.name("policy")?));
             }
             "policy" => return words.wrong("\"policy\" is one action too many; a route has one"),
             _ => match special(word) {

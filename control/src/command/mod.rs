@@ -96,18 +96,18 @@ pub enum Command {
         mtu: u16,
     },
     /// A new SID; an error if there is one.
-    SidAdd(Sid),
+    SidAdd(Box<Sid>),
     /// A new SID or another one in its place.
-    SidReplace(Sid),
+    SidReplace(Box<Sid>),
     /// No such SID any more.
     SidDel {
         /// Its prefix, exactly.
         sid: SidText,
     },
     /// A new SRv6 policy; an error if there is one of the name.
-    PolicyAdd(Policy),
+    PolicyAdd(Box<Policy>),
     /// A new SRv6 policy or another one in its place.
-    PolicyReplace(Policy),
+    PolicyReplace(Box<Policy>),
     /// No such policy any more, nor its binding SID.
     PolicyDel {
         /// Its name.
@@ -235,7 +235,6 @@ impl Command {
             }
             Self::NeighborDel { address, port } => check_neighbor(*address, port),
             Self::SidAdd(sid) | Self::SidReplace(sid) => srv6::check_sid(sid),
-            Self::SidDel { .. } => Ok(()),
             Self::PolicyAdd(policy) | Self::PolicyReplace(policy) => srv6::check_policy(policy),
             Self::PolicyDel { name } => check_name("policy", name),
             Self::PortSet { port, .. } => check_name("port", port),
@@ -245,7 +244,9 @@ impl Command {
                 let wrong = || Err(format!("mtu is {mtu}; it must be an integer from {min} to {max}"));
                 if MTU.contains(&u64::from(*mtu)) { Ok(()) } else { wrong() }
             }
-            Self::MexEnabled { .. } | Self::MexMaxPrefixes { max_prefixes: 1.. } => Ok(()),
+            Self::SidDel { .. } | Self::MexEnabled { .. } | Self::MexMaxPrefixes { max_prefixes: 1.. } => {
+                Ok(())
+            }
             Self::MexMaxPrefixes { max_prefixes: 0 } => {
                 Err("max-prefixes is 0; it must be an integer from 1 to 255".to_owned())
             }

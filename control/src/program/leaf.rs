@@ -91,6 +91,9 @@ pub struct RoutedSite {
 /// Bits of a site's prefix.
 const SITE_PREFIX_LEN: u8 = 64;
 
+/// What this node itself has, by VRF and prefix.
+type OwnTargets = BTreeMap<(VrfId, Prefix6), Target>;
+
 /// What entries depend on besides routes and neighbors.
 #[derive(Debug, Default)]
 pub struct Surroundings {
@@ -99,7 +102,7 @@ pub struct Surroundings {
     /// Prefixes of sites by VRF and prefix: the site's index and its inside port.
     sites: BTreeMap<(VrfId, Prefix6), (u16, PortId)>,
     /// Connected prefixes and this node's addresses.
-    own: BTreeMap<(VrfId, Prefix6), Target>,
+    own: OwnTargets,
     /// Those addresses of this node that are subnet-router anycast addresses and nothing else.
     anycast: BTreeSet<(VrfId, Prefix6)>,
     /// SIDs of this node, in [`SID_VRF`].
@@ -237,7 +240,7 @@ impl Surroundings {
     }
 
     /// Connected prefixes and own addresses, and which of them are anycast addresses only.
-    fn own_targets(&self) -> (BTreeMap<(VrfId, Prefix6), Target>, BTreeSet<(VrfId, Prefix6)>) {
+    fn own_targets(&self) -> (OwnTargets, BTreeSet<(VrfId, Prefix6)>) {
         let (mut own, mut anycast) = (BTreeMap::new(), BTreeSet::new());
         let addresses = || {
             (0u16..).map(PortId).zip(&self.ports).flat_map(|(id, port)| {

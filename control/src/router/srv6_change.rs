@@ -104,8 +104,7 @@ impl<B: PacketBuf> Router<B> {
     pub(super) fn delete_policy(&mut self, name: &str, now_ns: u64) -> Result<(), ChangeError> {
         self.check_room()?;
         if self.config.srv6.policy(name).is_none() {
-            let names = self.config.srv6.policies.iter().map(|policy| policy.name.as_str());
-            return refuse(unknown_policy(names, name));
+            return refuse(unknown_policy(&self.config.srv6.policies, name));
         }
         self.refuse_users(name, |_| true)?;
         let mut srv6 = self.config.srv6.clone();
@@ -161,7 +160,7 @@ impl<B: PacketBuf> Router<B> {
         let RouteAction::Policy(name) = action else { return Ok(()) };
         let srv6 = &self.config.srv6;
         let Some(policy) = srv6.policy(name) else {
-            return refuse(unknown_policy(srv6.policies.iter().map(|policy| policy.name.as_str()), name));
+            return refuse(unknown_policy(&srv6.policies, name));
         };
         policy.steering_problem(prefix).map_or(Ok(()), refuse)
     }

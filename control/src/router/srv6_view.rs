@@ -1,6 +1,7 @@
 //! What a router shows of its SIDs and policies.
 
 use dataplane::id::{PolicyId, SidId};
+use dataplane::table::NextHop;
 use serde_json::{Map, Value, json};
 
 use super::Router;
@@ -132,12 +133,17 @@ impl<B> Router<B> {
     pub(super) fn show_to_sid(&self, id: SidId) -> Value {
         let slot = self.program.srv6().sid(id);
         let sid = slot.map(|slot| &slot.wanted.sid);
-        json!({
+        let mut value = json!({
             "result": "sid",
             "sid": sid.map(|sid| &sid.sid),
             "behavior": sid.map(|sid| sid.behavior),
             "flavors": sid.map(|sid| sid.flavors),
-        })
+        });
+        let next_hop = slot.and_then(SidSlot::next_hop).map(|id| self.program.next_hops().entry(id));
+        if let (Some(NextHop::Adjacency(id)), Some(fields)) = (next_hop, value.as_object_mut()) {
+            fields.insert("via".to_owned(), json!([self.show_adjacency(id)]));
+        }
+        value
     }
 
     /// An entry that leads into a policy.

@@ -3,15 +3,18 @@
 //! A [`Sid`] and a [`Policy`] are the same whether a file or a command describes them, and so are the rules for them:
 //! each rule says which key is at fault ([`Fault`]), and the file puts the place to it.
 
+mod behavior;
 mod model;
 mod policy;
 mod raw;
 mod sid;
 mod validate;
+mod validate_policy;
 
+pub use behavior::{Behavior, Flavors, Needs};
 pub use model::{HmacKey, HmacMode, Locator, LocatorFormat, Oam, OamTarget, Srv6, UpperLayers};
 pub use policy::{CandidatePath, FlowLabel, HopLimit, Mode, Policy, SegmentList, TrafficClass};
-pub use sid::{Behavior, Flavors, Needs, Sid, SidText, Via};
+pub use sid::{Sid, SidText, Via};
 
 pub(super) use raw::{RawSrv6, hmac_mode};
 pub(super) use validate::{Checked, check_port_policy, srv6};
@@ -34,10 +37,11 @@ impl Fault {
 }
 
 /// The text for a policy name that does not exist.
-pub fn unknown_policy<'n>(names: impl Iterator<Item = &'n str> + Clone, name: &str) -> String {
-    let all = || match names.clone().collect::<Vec<_>>() {
+pub fn unknown_policy(policies: &[Policy], name: &str) -> String {
+    let names = || policies.iter().map(|policy| policy.name.as_str());
+    let all = || match names().collect::<Vec<_>>() {
         none if none.is_empty() => "there is no [[srv6.policy]]".to_owned(),
         names => format!("the policies are: {}", names.join(", ")),
     };
-    format!("there is no policy {}; {}", quoted(name), suggest::hint(name, names.clone(), all))
+    format!("there is no policy {}; {}", quoted(name), suggest::hint(name, names(), all))
 }

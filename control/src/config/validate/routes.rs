@@ -46,7 +46,9 @@ pub(super) fn routes(
             Some(RawAction::Word(word)) => choose(report, "action", *word, &ACTIONS).cloned(),
             Some(RawAction::Policy(name)) => srv6.policy(report, *name).map(|policy| {
                 let problem = prefix.and_then(|prefix| policy.steering_problem(prefix.value));
-                problem.into_iter().for_each(|problem| report.problem(name.at, problem));
+                if let Some(problem) = problem {
+                    report.problem(name.at, problem);
+                }
                 RouteAction::Policy(name.value.to_owned())
             }),
             Some(RawAction::Via(hops)) => {

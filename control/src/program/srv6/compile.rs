@@ -1,5 +1,7 @@
 //! The table of SRv6 for the workers, from SIDs and policies with their numbers.
 
+use std::net::Ipv6Addr;
+
 use dataplane::fib::Prefix6;
 use dataplane::id::{NextHopId, PolicyId};
 use dataplane::table::Srv6;
@@ -155,8 +157,8 @@ fn policy(slot: &PolicySlot) -> Policy {
 
 fn segment_list(slot: &PolicySlot, list: &ListSlot, keys: &[Key]) -> Option<SegmentList> {
     let policy = &slot.policy;
-    let segments: Vec<u128> = list.list.segments.iter().map(|segment| segment.to_bits()).collect();
-    let source = policy.source.map_or(0, |source| source.to_bits());
+    let segments: Vec<u128> = list.list.segments.iter().copied().map(Ipv6Addr::to_bits).collect();
+    let source = policy.source.map_or(0, Ipv6Addr::to_bits);
     let key = policy.hmac_key.and_then(|id| {
         let index = keys.iter().position(|key| key.id() == id)?;
         Some((index as u16, id))
