@@ -1,0 +1,75 @@
+"""Where the kernel does not do what the RFCs say. docs/interop.md is this table for people."""
+
+DIFFERENCES = {
+    "silent": (
+        "A header that cannot be processed is dropped without a word",
+        "RFC 8986 4.1 S10: Last Entry beyond the header, or Segments Left beyond Last Entry + 1, is ICMPv6 (4,0) with "
+        "the pointer at Segments Left; 4.4 S03 and its likes say the same of Segments Left that is not 0.",
+    ),
+    "upper-layer": (
+        "With Segments Left 0, and with an upper layer that the behavior does not take, the packet is dropped",
+        "RFC 8986 4.1.1: the node serves what it allows (ping), and answers the rest with ICMPv6 (4,4).",
+    ),
+    "quote": (
+        "Errors are made after the header was changed: they quote the next destination and Segments Left",
+        "RFC 8986 4.1 S05 comes before S12 to S14, and RFC 4443 2.4 (c) quotes the packet as received.",
+    ),
+    "hop-per-sid": (
+        "Several SIDs of one node in a row count one hop together",
+        "RFC 8986 4.1 S12: each SID decrements.",
+    ),
+    "tlv-check": (
+        "A packet whose TLVs do not fit the header is dropped at every SID",
+        "RFC 8754 2.1: a node that uses no TLV ignores them; mexfwd reads them where it verifies an HMAC.",
+    ),
+    "flavor-ignored": (
+        "End.T takes the PSP flavor and does nothing about it; End.X refuses it, and End refuses USP and USD",
+        "RFC 8986 4.16: all three on End, End.X and End.T.",
+    ),
+    "csid-psp": (
+        "End takes PSP and NEXT-CSID together, and leaves the SRH where it is",
+        "RFC 9800 4.1: with the argument 0 the SID does what it does without NEXT-CSID, PSP included.",
+    ),
+    "dx4-neighbor": (
+        "End.DX4 to a next hop on the link resolves the inner destination there, not the next hop",
+        "RFC 8986 4.5: the packet goes to the adjacency. With a next hop behind a gateway both agree.",
+    ),
+    "inner-hop-limit": (
+        "The inner hop limit (TTL) is not decremented by the headend; the outer one is",
+        "RFC 8986 5.1, after RFC 2473 3.1: the inner packet is decremented as when it is forwarded; the pushed header "
+        "is sent as it was made.",
+    ),
+    "hop-limit-one": (
+        "A packet that arrives with hop limit 1 is encapsulated, and then dies as an outer packet of this node",
+        "RFC 2473 3.1: the inner packet is forwarded, hence time exceeded goes to its source.",
+    ),
+    "traffic-class-4": (
+        "The outer traffic class is 0 for IPv4 and Ethernet",
+        "RFC 8986 6 with RFC 2983: the TOS is copied (uniform) or set; mexfwd does either by `traffic-class`.",
+    ),
+    "l2-fields": (
+        "Hop limit, traffic class and flow label of an IPv6 packet in an Ethernet frame are copied to the outer header",
+        "RFC 8986 5.3: the frame is opaque; the fields are the policy's.",
+    ),
+    "hmac-flag": (
+        "The HMAC TLV is announced by flag 0x08, and looked at only with it",
+        "RFC 8754 2.1.2: no flag; the TLV is found by walking the TLVs. The flags are hashed, hence another HMAC.",
+    ),
+    "hmac-error": (
+        "An HMAC that is wrong is dropped without a word",
+        "RFC 8754 2.1.2.1: ICMPv6 (4,0) with the pointer at the HMAC TLV.",
+    ),
+    "b6-insert": (
+        "End.B6 inserts without moving on: the packet comes back to the binding SID after the inserted segments",
+        "draft-filsfils-spring-net-pgm-extension-srv6-insertion 4: Segments Left is decremented, and the inserted list "
+        "ends with the next segment.",
+    ),
+    "insert-position": (
+        "The SRH is inserted before a Hop-by-Hop Options header",
+        "RFC 8200 4.1 and 4.3: Hop-by-Hop Options stand right behind the IPv6 header.",
+    ),
+    "headend-mtu": (
+        "Too big after encapsulation: the error goes to the outer source, which is this node",
+        "RFC 2473 7.1: the source of the inner packet learns the MTU minus the overhead.",
+    ),
+}
