@@ -42,8 +42,11 @@ class Router:
         run("ip", "netns", "add", self.name)
         scopes = ("all", "default")
         # One command: settings of `default` are taken over by the interfaces that are made afterwards.
-        self.sysctl(*SETTINGS, *(f"net.ipv6.conf.{scope}.{each}" for scope in scopes for each in SETTINGS_6),
-                    *(f"net.ipv4.conf.{scope}.{each}" for scope in scopes for each in SETTINGS_4))
+        self.sysctl(
+            *SETTINGS,
+            *(f"net.ipv6.conf.{scope}.{each}" for scope in scopes for each in SETTINGS_6),
+            *(f"net.ipv4.conf.{scope}.{each}" for scope in scopes for each in SETTINGS_4),
+        )
         self.ip(["link set lo up"])
         return self
 
@@ -74,13 +77,17 @@ def build(router, hosts, group):
     """The ports of the world between the router's namespace and the harness, with the group's behaviors."""
     commands = []
     for port in PORTS.values():
-        commands.append(f"link add dev {port.name} address {port.mac} mtu {port.mtu} "
-                        f"type veth peer name {port.name} mtu {port.mtu} netns {hosts.name}")
+        commands.append(
+            f"link add dev {port.name} address {port.mac} mtu {port.mtu} "
+            f"type veth peer name {port.name} mtu {port.mtu} netns {hosts.name}"
+        )
     for port in PORTS.values():
         commands.append(f"link set dev {port.name} up")
         commands += [f"address add {each} dev {port.name}" for each in port.addresses]
-        commands += [f"neighbor add {each} lladdr {port.neighbor_mac} nud permanent dev {port.name}"
-                     for each in (port.neighbor, port.neighbor4)]
+        commands += [
+            f"neighbor add {each} lladdr {port.neighbor_mac} nud permanent dev {port.name}"
+            for each in (port.neighbor, port.neighbor4)
+        ]
     router.ip(commands)
     for port in PORTS.values():
         wire.ip("-n", hosts.name, "link", "set", "dev", port.name, "up")

@@ -39,12 +39,19 @@ def containers():
     group = Group("next-csid")
     x = PORTS["x"].neighbor
     for label, prefix, block, shifted, behavior, flavors, out in SIDS:
-        lengths = f"flavors {','.join([*(f.lower() for f in flavors), 'next-csid'])} lblen {8 * block} nflen {8 * shifted}"
+        lengths = (
+            f"flavors {','.join([*(f.lower() for f in flavors), 'next-csid'])} lblen {8 * block} nflen {8 * shifted}"
+        )
         nh6, keys = (f"nh6 {x} ", {"via": {"address": x, "port": "x"}}) if behavior == "End.X" else ("", {})
         table = sid(prefix, behavior, [*flavors, "NEXT-CSID"], block_length=8 * block, **keys)
         group.behavior(prefix, f"{behavior} {nh6}{lengths}", table)
         room = 16 - block - shifted
-        arguments = [bytes([0, 9]), bytes([0, 9, 0, 8, 0, 7])[:room], bytes(range(0x11, 0x11 + room)), bytes(room - 1) + b"\1"]
+        arguments = [
+            bytes([0, 9]),
+            bytes([0, 9, 0, 8, 0, 7])[:room],
+            bytes(range(0x11, 0x11 + room)),
+            bytes(room - 1) + b"\1",
+        ]
         for argument in arguments:
             shift(group, label, with_argument(prefix, argument), block, shifted, out)
         ordinary(group, label, with_argument(prefix, b""), out, end_psp if flavors else end)
@@ -65,10 +72,17 @@ def shift(group, label, here, block, shifted, out):
     for kind, inner in INNERS.items():
         if inner:
             packet = Sr(SOURCE, here, *inner)
-            group.packet(f"{label}, {here}, {kind} inside", packet.octets(), [(out, next_csid(packet, block, shifted).octets())])
+            group.packet(
+                f"{label}, {here}, {kind} inside", packet.octets(), [(out, next_csid(packet, block, shifted).octets())]
+            )
     for what, packet in (("no SRH", replace(plain, hlim=1)), ("SL 1", replace(listed, hlim=1))):
-        group.packet(f"{label}, {here}, hop limit 1, {what}", packet.octets(), [error("up", packet, TIME_EXCEEDED, 0, 0)],
-                     kernel=[error("up", replace(next_csid(packet, block, shifted), hlim=1), TIME_EXCEEDED, 0, 0)], why="quote")
+        group.packet(
+            f"{label}, {here}, hop limit 1, {what}",
+            packet.octets(),
+            [error("up", packet, TIME_EXCEEDED, 0, 0)],
+            kernel=[error("up", replace(next_csid(packet, block, shifted), hlim=1), TIME_EXCEEDED, 0, 0)],
+            why="quote",
+        )
 
 
 def ordinary(group, label, here, out, move):
@@ -79,12 +93,23 @@ def ordinary(group, label, here, out, move):
             if left < count:
                 segments[left] = here
             packet = Sr(SOURCE, here, UDP_NH, udp(SOURCE, here, b"payload"), tuple(segments), left, tlvs=tlvs)
-            differs = {"kernel": [(out, end(packet).octets())], "why": "csid-psp"} if move(packet) != end(packet) else {}
-            group.packet(f"{label}, argument 0, {count} segments, SL {left}, {what}", packet.octets(),
-                         [(out, move(packet).octets())], **differs)
+            differs = (
+                {"kernel": [(out, end(packet).octets())], "why": "csid-psp"} if move(packet) != end(packet) else {}
+            )
+            group.packet(
+                f"{label}, argument 0, {count} segments, SL {left}, {what}",
+                packet.octets(),
+                [(out, move(packet).octets())],
+                **differs,
+            )
     done = udp6(SOURCE, here)
-    group.packet(f"{label}, argument 0, no SRH", done, [("up", error6(UP, done, PARAMETER_PROBLEM, 4, 40))],
-                 kernel=[], why="upper-layer")
+    group.packet(
+        f"{label}, argument 0, no SRH",
+        done,
+        [("up", error6(UP, done, PARAMETER_PROBLEM, 4, 40))],
+        kernel=[],
+        why="upper-layer",
+    )
 
 
 GROUPS = [containers]

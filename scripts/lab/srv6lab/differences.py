@@ -40,15 +40,19 @@ DIFFERENCES = {
         "is sent as it was made.",
     ),
     "hop-limit-one": (
-        "A packet that arrives with hop limit 1 is encapsulated, and then dies as an outer packet of this node",
+        "A packet that arrives with hop limit 1 is encapsulated, and dies as an outer packet: the error goes to the outer source",
         "RFC 2473 3.1: the inner packet is forwarded, hence time exceeded goes to its source.",
     ),
     "traffic-class-4": (
-        "The outer traffic class is 0 for IPv4 and Ethernet",
-        "RFC 8986 6 with RFC 2983: the TOS is copied (uniform) or set; mexfwd does either by `traffic-class`.",
+        "The outer traffic class is 0 when IPv4 is inside",
+        "RFC 8986 5.1 S06 leaves it to the node, RFC 2983 has both models; mexfwd copies the TOS or sets a value.",
+    ),
+    "label-zero": (
+        "With seg6_flowlabel = 0 a flow label of 0 is copied",
+        "RFC 6437 3: a node that finds 0 sets a label; mexfwd takes it from the flow, here as with `flow`.",
     ),
     "l2-fields": (
-        "Hop limit, traffic class and flow label of an IPv6 packet in an Ethernet frame are copied to the outer header",
+        "Hop limit and traffic class (and with seg6_flowlabel = 0 the flow label) of an IPv6 packet in an Ethernet frame are copied to the outer header",
         "RFC 8986 5.3: the frame is opaque; the fields are the policy's.",
     ),
     "hmac-flag": (
@@ -69,7 +73,7 @@ DIFFERENCES = {
         "RFC 8200 4.1 and 4.3: Hop-by-Hop Options stand right behind the IPv6 header.",
     ),
     "headend-mtu": (
-        "Too big after encapsulation: the error goes to the outer source, which is this node",
+        "Too big after encapsulation: the error goes to the outer source, with the whole MTU",
         "RFC 2473 7.1: the source of the inner packet learns the MTU minus the overhead.",
     ),
 }

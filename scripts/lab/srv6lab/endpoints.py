@@ -49,7 +49,10 @@ def walks(here):
             for what, tlvs in TLVS.items():
                 inner = list(INNERS)[(count + left) % len(INNERS)]
                 keys = {"inner": INNERS[inner]} if INNERS[inner] else {}
-                yield f"{count} segments, SL {left}, {what}, {inner}", visit(here, count, left, tlvs=tlvs, tag=left, **keys)
+                yield (
+                    f"{count} segments, SL {left}, {what}, {inner}",
+                    visit(here, count, left, tlvs=tlvs, tag=left, **keys),
+                )
     yield "traffic class and flow label", visit(here, 3, 2, tc=0xB9, fl=0xABCDE)
     yield "hop limit 255", visit(here, 3, 1, hlim=255)
     yield "hop limit 2", visit(here, 2, 1, hlim=2)
@@ -69,24 +72,49 @@ def moves(group, here, label, next_hop, out):
 def refused(group, here, label):
     """Errors that End, End.X and End.T share."""
     dead = visit(here, 3, 1, hlim=1)
-    group.packet(f"{label}, hop limit 1", dead.octets(), [error("up", dead, TIME_EXCEEDED, 0, 0)],
-                 kernel=[error("up", replace(next_of(label)(dead), hlim=1), TIME_EXCEEDED, 0, 0)], why="quote")
+    group.packet(
+        f"{label}, hop limit 1",
+        dead.octets(),
+        [error("up", dead, TIME_EXCEEDED, 0, 0)],
+        kernel=[error("up", replace(next_of(label)(dead), hlim=1), TIME_EXCEEDED, 0, 0)],
+        why="quote",
+    )
     for what, packet in (
         ("SL beyond Last Entry + 1", visit(here, 3, 5)),
         ("Last Entry beyond the header", visit(here, 3, 2, last_entry=3)),
         ("Last Entry beyond the header, in TLVs", visit(here, 2, 1, last_entry=2, tlvs=padding(8))),
     ):
-        group.packet(f"{label}, {what}", packet.octets(), [error("up", packet, PARAMETER_PROBLEM, 0, LEFT_AT)],
-                     kernel=[], why="silent")
+        group.packet(
+            f"{label}, {what}",
+            packet.octets(),
+            [error("up", packet, PARAMETER_PROBLEM, 0, LEFT_AT)],
+            kernel=[],
+            why="silent",
+        )
     done = visit(here, 2, 0)
-    group.packet(f"{label}, SL 0, UDP", done.octets(), [error("up", done, PARAMETER_PROBLEM, 4, 40 + len(done.srh()))],
-                 kernel=[], why="upper-layer")
+    group.packet(
+        f"{label}, SL 0, UDP",
+        done.octets(),
+        [error("up", done, PARAMETER_PROBLEM, 4, 40 + len(done.srh()))],
+        kernel=[],
+        why="upper-layer",
+    )
     plain = udp6(SOURCE, here)
-    group.packet(f"{label}, no SRH, UDP", plain, [("up", error6(UP, plain, PARAMETER_PROBLEM, 4, 40))],
-                 kernel=[], why="upper-layer")
+    group.packet(
+        f"{label}, no SRH, UDP",
+        plain,
+        [("up", error6(UP, plain, PARAMETER_PROBLEM, 4, 40))],
+        kernel=[],
+        why="upper-layer",
+    )
     broken = visit(here, 2, 1, tlvs=bytes([200, 30]) + bytes(6))
-    group.packet(f"{label}, TLV longer than the header", broken.octets(), [(label_port(label), next_of(label)(broken).octets())],
-                 kernel=[], why="tlv-check")
+    group.packet(
+        f"{label}, TLV longer than the header",
+        broken.octets(),
+        [(label_port(label), next_of(label)(broken).octets())],
+        kernel=[],
+        why="tlv-check",
+    )
 
 
 def error(port, packet, kind, code, word):
@@ -115,17 +143,34 @@ def walking():
     moves(group, "fc00:1::4", "End.T", end, "t")
     group.behavior("fc00:1::5", "End.T table 100 flavors psp", sid("fc00:1::5", "End.T", ["PSP"], vrf=VRF))
     popped = visit("fc00:1::5", 2, 1)
-    group.packet("End.T PSP", popped.octets(), [("t", end_psp(popped).octets())],
-                 kernel=[("t", end(popped).octets())], why="flavor-ignored")
+    group.packet(
+        "End.T PSP",
+        popped.octets(),
+        [("t", end_psp(popped).octets())],
+        kernel=[("t", end(popped).octets())],
+        why="flavor-ignored",
+    )
     lost = Sr(SOURCE, "fc00:1::1", UDP_NH, b"\0" * 8, ("fc00:dead::1", "fc00:1::1"), 1)
-    group.packet("End, no route to the next SID", lost.octets(), [error("up", lost, UNREACHABLE, 0, 0)],
-                 kernel=[error("up", replace(end(lost), hlim=64), UNREACHABLE, 0, 0)], why="quote")
+    group.packet(
+        "End, no route to the next SID",
+        lost.octets(),
+        [error("up", lost, UNREACHABLE, 0, 0)],
+        kernel=[error("up", replace(end(lost), hlim=64), UNREACHABLE, 0, 0)],
+        why="quote",
+    )
     # Two SIDs of this node in a row: each counts one hop.
     pair = Sr(SOURCE, "fc00:1::1", UDP_NH, b"\0" * 8, (f"{NEXT}1", "fc00:1::2", "fc00:1::1"), 2)
-    group.packet("End, then End PSP of the same node", pair.octets(), [("dn", end_psp(end(pair)).octets())],
-                 kernel=[("dn", replace(end_psp(end(pair)), hlim=pair.hlim - 1).octets())], why="hop-per-sid")
+    group.packet(
+        "End, then End PSP of the same node",
+        pair.octets(),
+        [("dn", end_psp(end(pair)).octets())],
+        kernel=[("dn", replace(end_psp(end(pair)), hlim=pair.hlim - 1).octets())],
+        why="hop-per-sid",
+    )
     for flavor in ("usp", "usd"):
-        group.absent.append((f"End {flavor.upper()}", f"route add fc00:1::f1/128 encap seg6local action End flavors {flavor} dev dn"))
+        group.absent.append(
+            (f"End {flavor.upper()}", f"route add fc00:1::f1/128 encap seg6local action End flavors {flavor} dev dn")
+        )
     group.absent += [
         ("End.X PSP", f"route add fc00:1::f2/128 encap seg6local action End.X nh6 {x} flavors psp dev dn"),
     ]
@@ -152,10 +197,17 @@ def opens(group, here, label, inner, out):
     worn = carried(here, inner, 1, b"", hlim=1)
     group.frame(f"{label}, outer hop limit 1", PORTS["up"].received(worn.octets()), frames)
     early = visit(here, 2, 1, inner=inner)
-    group.packet(f"{label}, SL 1", early.octets(), [error("up", early, PARAMETER_PROBLEM, 0, LEFT_AT)], kernel=[], why="silent")
+    group.packet(
+        f"{label}, SL 1", early.octets(), [error("up", early, PARAMETER_PROBLEM, 0, LEFT_AT)], kernel=[], why="silent"
+    )
     other = carried(here, (UDP_NH, udp(SOURCE, here, b"upper")), 2, b"")
-    group.packet(f"{label}, UDP", other.octets(), [error("up", other, PARAMETER_PROBLEM, 4, 40 + len(other.srh()))],
-                 kernel=[], why="upper-layer")
+    group.packet(
+        f"{label}, UDP",
+        other.octets(),
+        [error("up", other, PARAMETER_PROBLEM, 4, 40 + len(other.srh()))],
+        kernel=[],
+        why="upper-layer",
+    )
 
 
 def opening():
@@ -171,17 +223,26 @@ def opening():
     inner6, inner4 = INNERS["IPv6"], INNERS["IPv4"]
     opens(group, "fc00:1::d6", "End.DX6", inner6, ("x", hop6(inner6[1])))
     opens(group, "fc00:1::d4", "End.DX4", inner4, ("x", hop4(inner4[1])))
-    for what, payload in {"IPv6": (udp6(SOURCE, FAR), 0x86DD), "IPv4": (udp4(SOURCE4, FAR4), 0x0800),
-                          "ARP": (bytes(28), 0x0806), "an experiment": (bytes(60), 0x88B5)}.items():
+    for what, payload in {
+        "IPv6": (udp6(SOURCE, FAR), 0x86DD),
+        "IPv4": (udp4(SOURCE4, FAR4), 0x0800),
+        "ARP": (bytes(28), 0x0806),
+        "an experiment": (bytes(60), 0x88B5),
+    }.items():
         framed = ethernet(*payload)
         opens(group, "fc00:1::d2", f"End.DX2 of {what}", (ETHERNET, framed), ("l2out", framed))
     opens(group, "fc00:1::d7", "End.DT6", inner6, ("t", hop6(inner6[1])))
     last = udp6(SOURCE, FAR, hlim=1)
     for here, label in (("fc00:1::d6", "End.DX6"), ("fc00:1::d7", "End.DT6")):
-        group.packet(f"{label}, inner hop limit 1", carried(here, (IPV6, last), 1, b"").octets(),
-                     [("up", error6(UP, last, TIME_EXCEEDED, 0, 0))])
+        group.packet(
+            f"{label}, inner hop limit 1",
+            carried(here, (IPV6, last), 1, b"").octets(),
+            [("up", error6(UP, last, TIME_EXCEEDED, 0, 0))],
+        )
     for action in ("End.DT6", "End.DT4", "End.DT46"):
-        group.absent.append((f"{action} with a VRF", f"route add fc00:1::f4/128 encap seg6local action {action} vrftable 100 dev dn"))
+        group.absent.append(
+            (f"{action} with a VRF", f"route add fc00:1::f4/128 encap seg6local action {action} vrftable 100 dev dn")
+        )
     return group
 
 
@@ -191,10 +252,17 @@ def on_link():
     group.behavior("fc00:1::d4", f"End.DX4 nh4 {x4}", sid("fc00:1::d4", "End.DX4", via={"address": x4, "port": "x"}))
     inner = INNERS["IPv4"]
     port = PORTS["x"]
-    request = bytes(Ether(src=port.mac, dst="ff:ff:ff:ff:ff:ff") /
-                    ARP(hwsrc=port.mac, psrc=port.address4, hwdst="00:00:00:00:00:00", pdst=FAR4))
-    group.frame("End.DX4 to a neighbor", PORTS["up"].received(carried("fc00:1::d4", inner, 1, b"").octets()),
-                [("x", port.sent(hop4(inner[1])))], kernel=[("x", request)], why="dx4-neighbor")
+    request = bytes(
+        Ether(src=port.mac, dst="ff:ff:ff:ff:ff:ff")
+        / ARP(hwsrc=port.mac, psrc=port.address4, hwdst="00:00:00:00:00:00", pdst=FAR4)
+    )
+    group.frame(
+        "End.DX4 to a neighbor",
+        PORTS["up"].received(carried("fc00:1::d4", inner, 1, b"").octets()),
+        [("x", port.sent(hop4(inner[1])))],
+        kernel=[("x", request)],
+        why="dx4-neighbor",
+    )
     return group
 
 
@@ -212,16 +280,30 @@ def binding():
                 packet = visit(here, total, left, tlvs=tlvs, tc=0x28, fl=0x777)
                 inner = end(packet)
                 outer = {"hlim": inner.hlim, "tc": 0x28, "fl": 0x777}
-                group.packet(f"End.B6.Encaps of {count}, {total} segments, SL {left}, {what}", packet.octets(),
-                             [("dn", encaps(inner.octets(), IPV6, ENCAP_SOURCE, segments, **outer).octets())],
-                             kernel=[("dn", encaps(replace(inner, hlim=packet.hlim).octets(), IPV6, ENCAP_SOURCE, segments,
-                                                   **outer).octets())], why="inner-hop-limit")
+                group.packet(
+                    f"End.B6.Encaps of {count}, {total} segments, SL {left}, {what}",
+                    packet.octets(),
+                    [("dn", encaps(inner.octets(), IPV6, ENCAP_SOURCE, segments, **outer).octets())],
+                    kernel=[
+                        (
+                            "dn",
+                            encaps(
+                                replace(inner, hlim=packet.hlim).octets(), IPV6, ENCAP_SOURCE, segments, **outer
+                            ).octets(),
+                        )
+                    ],
+                    why="inner-hop-limit",
+                )
         here, name = f"fc00:1::c:{count:x}", f"insert-{count}"
         table = policy(name, "insert", segments, binding_sid=here)
         group.behavior(here, f"End.B6 srh segs {listed}", table)
         for total, left in ((1, 1), (3, 2), (10, 9)):
             packet = visit(here, total, left)
-            group.packet(f"End.B6 of {count}, {total} segments, SL {left}", packet.octets(),
-                         [("dn", insert(end(packet), segments).octets())],
-                         kernel=[("dn", forwarded(insert(packet, segments)).octets())], why="b6-insert")
+            group.packet(
+                f"End.B6 of {count}, {total} segments, SL {left}",
+                packet.octets(),
+                [("dn", insert(end(packet), segments).octets())],
+                kernel=[("dn", forwarded(insert(packet, segments)).octets())],
+                why="b6-insert",
+            )
     return group

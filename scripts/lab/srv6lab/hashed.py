@@ -27,9 +27,13 @@ def signing():
                     continue  # no SRH, hence no TLV
                 subnet, name = f"2001:db8:2:6{which}{index}{at}", f"{ours}-{number}-{count}"
                 keys = {} if ours == "insert" else {"hop_limit": "copy", "flow_label": "copy"}
-                group.steer(f"{subnet}::/64", f"mode {mode} segs {listed(count)} hmac {number}",
-                            policy(name, ours, via(count), hmac_key=number, **keys), name)
-                octets = udp6(SOURCE, f"{subnet}::20")
+                group.steer(
+                    f"{subnet}::/64",
+                    f"mode {mode} segs {listed(count)} hmac {number}",
+                    policy(name, ours, via(count), hmac_key=number, **keys),
+                    name,
+                )
+                octets = udp6(SOURCE, f"{subnet}::20", fl=0x777)
                 if ours == "insert":
                     ours_made = forwarded(insert(parsed(octets), via(count)))
                     theirs = ours_made
@@ -40,8 +44,13 @@ def signing():
                 out = ours_made.with_hmac(number, secret.encode())
                 kernel = replace(theirs, flags=DRAFT_HMAC_FLAG).with_hmac(number, secret.encode())
                 why = ("hmac-flag",) if ours == "insert" else ("hmac-flag", "inner-hop-limit")
-                group.packet(f"{mode} of {count}, key {number}", octets, [("dn", out.octets())],
-                             kernel=[("dn", kernel.octets())], why=why)
+                group.packet(
+                    f"{mode} of {count}, key {number}",
+                    octets,
+                    [("dn", out.octets())],
+                    kernel=[("dn", kernel.octets())],
+                    why=why,
+                )
     return group
 
 
@@ -73,7 +82,9 @@ def checking():
     good = replace(plain, flags=DRAFT_HMAC_FLAG).with_hmac(number, secret.encode())
     group.packet("required and right", good.octets(), [("dn", end(good).octets())])
     unflagged = plain.with_hmac(number, secret.encode())
-    group.packet("required and right, no flag", unflagged.octets(), [("dn", end(unflagged).octets())], kernel=[], why="hmac-flag")
+    group.packet(
+        "required and right, no flag", unflagged.octets(), [("dn", end(unflagged).octets())], kernel=[], why="hmac-flag"
+    )
     bad = spoilt(good, -1)
     group.packet("required and wrong", bad.octets(), [hmac_error(bad)], kernel=[], why="hmac-error")
     return group
@@ -100,13 +111,23 @@ def check(group, here, number, secret, count, flag):
         group.packet(f"right, {what}", good.octets(), [("dn", end(good).octets())])
         for part, bad in (
             ("HMAC", spoilt(good, -1)),
-            ("segment", replace(good, segments=(*good.segments[:-1], "fc00:2::bad")) if count != 1 else replace(good, segments=("fc00:2::bad",))),
+            (
+                "segment",
+                replace(good, segments=(*good.segments[:-1], "fc00:2::bad"))
+                if count != 1
+                else replace(good, segments=("fc00:2::bad",)),
+            ),
             ("source", replace(good, src="2001:db8:1::11")),
             ("key id", spoilt(good, -33)),
         ):
             kernel = [] if flag else [("dn", end(bad).octets())]
-            group.packet(f"wrong {part}, {what}", bad.octets(), [hmac_error(bad)], kernel=kernel,
-                         why="hmac-error" if flag else "hmac-flag")
+            group.packet(
+                f"wrong {part}, {what}",
+                bad.octets(),
+                [hmac_error(bad)],
+                kernel=kernel,
+                why="hmac-error" if flag else "hmac-flag",
+            )
 
 
 GROUPS = [signing, checking]

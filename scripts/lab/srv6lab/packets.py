@@ -6,7 +6,7 @@ Written from the RFCs' pseudo-code with scapy: neither mexfwd nor the kernel is 
 import hashlib
 import hmac
 import struct
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from lib import ICMP6, ROUTING, UDP_NH, address, icmp6, ip6, udp
 from scapy.layers.inet import ICMP, IP, UDP
@@ -47,8 +47,16 @@ class Sr:
         last = max(len(self.segments) - 1, 0) if self.last_entry is None else self.last_entry
         octets = 16 * len(self.segments) + len(self.tlvs)
         assert octets % 8 == 0
-        head = bytes(IPv6ExtHdrSegmentRouting(nh=self.nh, len=octets // 8, segleft=self.left, lastentry=last,
-                                              tag=self.tag, addresses=list(self.segments)))
+        head = bytes(
+            IPv6ExtHdrSegmentRouting(
+                nh=self.nh,
+                len=octets // 8,
+                segleft=self.left,
+                lastentry=last,
+                tag=self.tag,
+                addresses=list(self.segments),
+            )
+        )
         assert len(head) == 8 + 16 * len(self.segments)
         return head[:5] + bytes([self.flags]) + head[6:] + self.tlvs
 
@@ -118,8 +126,18 @@ def insert(packet, segments):
     inside = replace(packet, before=())
     rest = inside.octets()[40:]
     nh = ROUTING if packet.segments is not None else packet.nh
-    return Sr(packet.src, segments[0], nh, rest, listed, len(segments), hlim=packet.hlim, tc=packet.tc, fl=packet.fl,
-              before=packet.before)
+    return Sr(
+        packet.src,
+        segments[0],
+        nh,
+        rest,
+        listed,
+        len(segments),
+        hlim=packet.hlim,
+        tc=packet.tc,
+        fl=packet.fl,
+        before=packet.before,
+    )
 
 
 # ---- what is carried -------------------------------------------------------------------------------------

@@ -36,7 +36,10 @@ class Port(lib.Port):
 
     def toml(self, index):
         own = super().toml(index)
-        return own + f'\n[[neighbor]]\nport    = "{self.name}"\naddress = "{self.neighbor4}"\nmac     = "{self.neighbor_mac}"\n'
+        return (
+            own
+            + f'\n[[neighbor]]\nport    = "{self.name}"\naddress = "{self.neighbor4}"\nmac     = "{self.neighbor_mac}"\n'
+        )
 
     def received(self, packet):
         return frame(self.mac, self.neighbor_mac, packet)
@@ -64,6 +67,8 @@ ROUTES = [
     ("198.51.100.0/24", "dn", None),
     ("fc00:2::/32", "dn", None),
     ("fc01::/16", "dn", None),
+    # Where errors about outer packets go.
+    ("2001:db8:5eed::/48", "x", None),
     ("2001:db8:2::/48", "t", VRF),
     ("fc00:2::/32", "t", VRF),
 ]
@@ -105,7 +110,7 @@ def policy(name, mode, segments, **keys):
     """A [[srv6.policy]] table."""
     lines = ["[[srv6.policy]]", f'name = "{name}"', f'mode = "{mode}"']
     if not mode.startswith("insert"):
-        lines.append(f'source = "{ENCAP_SOURCE}"')
+        keys = {"source": ENCAP_SOURCE} | keys
     lines += [f"{k.replace('_', '-')} = {lib.toml_value(v)}" for k, v in keys.items()]
     lines.append(f"segment-list = [{{ weight = 1, segments = {lib.toml_value(list(segments))} }}]")
     return "\n".join(lines) + "\n"
@@ -159,7 +164,9 @@ class Group:
         """An IP packet into `port`; `out` and `kernel` are lists of (port, IP octets)."""
         frames = [(name_, PORTS[name_].sent(each)) for name_, each in out]
         other = frames if kernel is None else [(name_, PORTS[name_].sent(each)) for name_, each in kernel]
-        self.frame(name, PORTS[port].received(octets), frames, port=port, kernel=other, why=why, flow=flow, before=before)
+        self.frame(
+            name, PORTS[port].received(octets), frames, port=port, kernel=other, why=why, flow=flow, before=before
+        )
 
     def frame(self, name, octets, out, *, port="up", kernel=None, why=(), flow="", before=()):
         why = (why,) if isinstance(why, str) else tuple(why)
