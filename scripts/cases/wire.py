@@ -55,7 +55,10 @@ def read_pcap(path):
 
 
 def is_background(frame):
-    """What any IPv6 node says of its own accord: duplicate address detection, MLD, router solicitations."""
+    """What any node says of its own accord: duplicate address detection, MLD, router solicitations, ARP probes."""
+    if frame[12:14] == b"\x08\x06" and len(frame) >= ETHERNET_OCTETS + 28:
+        sender, target = frame[28:32], frame[38:42]
+        return sender in (bytes(4), target)  # RFC 5227: a probe, or an announcement
     if frame[12:14] != b"\x86\xdd" or len(frame) < ETHERNET_OCTETS + 48:
         return False
     packet = frame[ETHERNET_OCTETS:]

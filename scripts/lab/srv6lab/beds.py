@@ -148,13 +148,18 @@ def through_replay(binary, group):
     return found, summary
 
 
+def on_wire(config, interfaces, core):
+    """The configuration for `mexfwd run` on these interfaces."""
+    return wire.on_wire(config, interfaces, core).replace('memory = "64M"', 'memory = "128M"')
+
+
 def through_daemon(binary, name, group, core):
     """What `mexfwd run` on veth makes of the group's frames."""
     with tempfile.TemporaryDirectory(prefix="mexfwd-srv6-") as kept, wire.Network(name) as network:
         for index, port in enumerate(PORTS.values()):
             network.link(f"r{index}", f"h{index}", port.mtu, port.mac)
             network.open(port.name, f"h{index}")
-        config = wire.on_wire(group.config(), [f"r{index}" for index in range(len(PORTS))], core)
+        config = on_wire(group.config(), [f"r{index}" for index in range(len(PORTS))], core)
         with wire.Daemon(binary, network, config, Path(kept), "mexfwd"):
             return drive(network, group.sent, "rfc")
 

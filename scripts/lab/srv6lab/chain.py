@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import wire
+from lib import toml_value
 
-from .beds import Router, run
-from .world import policy, sid, steer
+from .beds import Router, on_wire, run
+from .world import neighbor, policy, sid, steer
 
 COUNTS = range(1, 11)
 MODES = ("encap", "encap.red")
@@ -28,6 +29,7 @@ HOST_MTU = 1500
 OCTETS = 400_000
 TIMEOUT_S = 20
 LINKS = {"l1": ("a", "r1"), "l2": ("r1", "r2"), "l3": ("r2", "r3"), "l4": ("r3", "b")}
+SR_LINKS = ("l2", "l3")
 SOURCE = {"r1": "2001:db8:5eed::1", "r3": "2001:db8:5eed::3"}
 LOCATORS = {"r1": "fc00:1::", "r2": "fc00:2::", "r3": "fc00:3::"}
 # What lies behind each headend, and the host's letter in addresses.
@@ -146,11 +148,12 @@ def config(node, mtu, chosen):
     text = "[mex]\nenabled = false\n"
     for index, link in enumerate(links_of(node)):
         peer = other(link, node)
-        size = HOST_MTU if link in ("l1", "l4") else mtu
-        text += f'\n[[port]]\nname    = "{link}"\ndevice  = "net_null{index}"\nmac     = "{mac(link, node)}"\nmtu     = {size}\n'
-        text += f'address = ["{own(link, node, 6)}/64", "{own(link, node, 4)}/24"]\nsr-domain = {str(link in ("l2", "l3")).lower()}\n'
+        size = mtu if link in SR_LINKS else HOST_MTU
+        text += f'\n[[port]]\nname    = "{link}"\ndevice  = "net_null{index}"\nmac     = "{mac(link, node)}"\n'
+        text += f'mtu     = {size}\naddress = ["{own(link, node, 6)}/64", "{own(link, node, 4)}/24"]\n'
+        text += f"sr-domain = {toml_value(link in SR_LINKS)}\n"
         for family in (6, 4):
-            text += f'\n[[neighbor]]\nport    = "{link}"\naddress = "{own(link, peer, family)}"\nmac     = "{mac(link, peer)}"\n'
+            text += "\n" + neighbor(link, own(link, peer, family), mac(link, peer))
     for prefix, link in plain_routes(node):
         hop = own(link, other(link, node), 4 if "." in prefix else 6)
         text += f'\n[[route]]\nprefix = "{prefix}"\nvia    = [{{ address = "{hop}", port = "{link}" }}]\n'
@@ -189,7 +192,7 @@ class Chain:
                 kind = wire.Network if node in self.mexfwd else Router
                 nodes[node] = building.enter_context(kind(self.namespace(node)))
             for link, (left, right) in LINKS.items():
-                size = HOST_MTU if link in ("l1", "l4") else self.mtu
+                size = self.mtu if link in SR_LINKS else HOST_MTU
                 run(
                     "ip",
                     "link",
@@ -218,7 +221,7 @@ class Chain:
                 self.bring_up(node, made)
             cores = sorted(os.sched_getaffinity(0))
             for index, node in enumerate(self.mexfwd):
-                text = wire.on_wire(config(node, self.mtu, self.chosen), links_of(node), cores[index % len(cores)])
+                text = on_wire(config(node, self.mtu, self.chosen), links_of(node), cores[index % len(cores)])
                 building.enter_context(wire.Daemon(self.binary, nodes[node], text, kept, node))
             self.stack = building.pop_all()
         return self

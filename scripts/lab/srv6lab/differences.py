@@ -14,6 +14,10 @@ DIFFERENCES = {
         "Errors are made after the header was changed: they quote the next destination and Segments Left",
         "RFC 8986 4.1 S05 comes before S12 to S14, and RFC 4443 2.4 (c) quotes the packet as received.",
     ),
+    "error-table": (
+        "An error about a packet that End.DT6 has opened is routed by the main table",
+        "RFC 8986 4.6: what was inside belongs to the table, and so does the way back to its source.",
+    ),
     "hop-per-sid": (
         "Several SIDs of one node in a row count one hop together",
         "RFC 8986 4.1 S12: each SID decrements.",
@@ -40,7 +44,7 @@ DIFFERENCES = {
         "is sent as it was made.",
     ),
     "hop-limit-one": (
-        "A packet that arrives with hop limit 1 is encapsulated, and dies as an outer packet: the error goes to the outer source",
+        "A packet that arrives with hop limit 1 is encapsulated, and dies then: the error goes to the outer source",
         "RFC 2473 3.1: the inner packet is forwarded, hence time exceeded goes to its source.",
     ),
     "traffic-class-4": (
@@ -52,12 +56,17 @@ DIFFERENCES = {
         "RFC 6437 3: a node that finds 0 sets a label; mexfwd takes it from the flow, here as with `flow`.",
     ),
     "l2-fields": (
-        "Hop limit and traffic class (and with seg6_flowlabel = 0 the flow label) of an IPv6 packet in an Ethernet frame are copied to the outer header",
+        "Hop limit and traffic class of an IPv6 packet in an Ethernet frame are copied to the outer header",
         "RFC 8986 5.3: the frame is opaque; the fields are the policy's.",
     ),
     "hmac-flag": (
         "The HMAC TLV is announced by flag 0x08, and looked at only with it",
         "RFC 8754 2.1.2: no flag; the TLV is found by walking the TLVs. The flags are hashed, hence another HMAC.",
+    ),
+    "hmac-reduced": (
+        "The D bit is 0 with a reduced list, too, and not looked at",
+        "RFC 8754 2.1.2: 1 says that the destination is not to be verified, because a reduced list does not have it; "
+        "with 0 the destination has to be Segment List[Segments Left].",
     ),
     "hmac-error": (
         "An HMAC that is wrong is dropped without a word",

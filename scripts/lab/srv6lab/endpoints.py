@@ -226,19 +226,18 @@ def opening():
     for what, payload in {
         "IPv6": (udp6(SOURCE, FAR), 0x86DD),
         "IPv4": (udp4(SOURCE4, FAR4), 0x0800),
-        "ARP": (bytes(28), 0x0806),
+        "ARP": (bytes(ARP(psrc="10.8.0.1", pdst="10.8.0.2")), 0x0806),
         "an experiment": (bytes(60), 0x88B5),
     }.items():
         framed = ethernet(*payload)
         opens(group, "fc00:1::d2", f"End.DX2 of {what}", (ETHERNET, framed), ("l2out", framed))
     opens(group, "fc00:1::d7", "End.DT6", inner6, ("t", hop6(inner6[1])))
     last = udp6(SOURCE, FAR, hlim=1)
-    for here, label in (("fc00:1::d6", "End.DX6"), ("fc00:1::d7", "End.DT6")):
-        group.packet(
-            f"{label}, inner hop limit 1",
-            carried(here, (IPV6, last), 1, b"").octets(),
-            [("up", error6(UP, last, TIME_EXCEEDED, 0, 0))],
-        )
+    told = error6(UP, last, TIME_EXCEEDED, 0, 0)
+    for here, label, port in (("fc00:1::d6", "End.DX6", "up"), ("fc00:1::d7", "End.DT6", "t")):
+        differs = {"kernel": [("up", told)], "why": "error-table"} if port != "up" else {}
+        octets = carried(here, (IPV6, last), 1, b"").octets()
+        group.packet(f"{label}, inner hop limit 1", octets, [(port, told)], **differs)
     for action in ("End.DT6", "End.DT4", "End.DT46"):
         group.absent.append(
             (f"{action} with a VRF", f"route add fc00:1::f4/128 encap seg6local action {action} vrftable 100 dev dn")

@@ -42,8 +42,10 @@ def signing():
                     ours_made = encaps(hop6(octets), IPV6, ENCAP_SOURCE, via(count), **make)
                     theirs = encaps(octets, IPV6, ENCAP_SOURCE, via(count), **make)
                 out = ours_made.with_hmac(number, secret.encode())
-                kernel = replace(theirs, flags=DRAFT_HMAC_FLAG).with_hmac(number, secret.encode())
-                why = ("hmac-flag",) if ours == "insert" else ("hmac-flag", "inner-hop-limit")
+                kernel = replace(theirs, flags=DRAFT_HMAC_FLAG).with_hmac(number, secret.encode(), d_bit=False)
+                why = (
+                    ["hmac-flag"] + ["inner-hop-limit"] * (ours != "insert") + ["hmac-reduced"] * (ours == "encap-red")
+                )
                 group.packet(
                     f"{mode} of {count}, key {number}",
                     octets,
@@ -75,6 +77,14 @@ def checking():
     group.packet("no TLV", plain.octets(), [("dn", end(plain).octets())])
     unknown = replace(plain, flags=DRAFT_HMAC_FLAG).with_hmac(99, b"whatever")
     group.packet("unknown key", unknown.octets(), [hmac_error(unknown)], kernel=[], why="hmac-error")
+    reduced = replace(plain_packet(here, 1), flags=DRAFT_HMAC_FLAG).with_hmac(1, KEYS[0][1].encode(), d_bit=False)
+    group.packet(
+        "a reduced list without the D bit",
+        reduced.octets(),
+        [hmac_error(reduced)],
+        kernel=[("dn", end(reduced).octets())],
+        why="hmac-reduced",
+    )
     # From here on the kernel requires one at the port, mexfwd at the SID.
     plain = plain_packet(strict, 2)
     group.packet("required and missing", plain.octets(), [], before=[f"{REQUIRE}=1"])

@@ -66,12 +66,13 @@ class Sr:
         body += (self.srh() if self.segments is not None else b"") + self.payload
         return ip6(self.src, self.dst, kinds[0], body, hlim=self.hlim, tc=self.tc, fl=self.fl)
 
-    def with_hmac(self, key_id, secret):
-        """With an HMAC TLV at the end (RFC 8754, 2.1.2)."""
+    def with_hmac(self, key_id, secret, d_bit=None):
+        """With an HMAC TLV at the end (RFC 8754, 2.1.2); the D bit goes by the list: 1 for a reduced one."""
+        d_bit = self.left >= len(self.segments) if d_bit is None else d_bit
         text = address(self.src) + bytes([len(self.segments) - 1, self.flags]) + struct.pack("!I", key_id)
         text += b"".join(address(segment) for segment in self.segments)
         digest = hmac.new(secret, text, hashlib.sha256).digest()
-        tlv = struct.pack("!BBHI", HMAC_TLV, HMAC_TLV_OCTETS - 2, 0, key_id) + digest
+        tlv = struct.pack("!BBHI", HMAC_TLV, HMAC_TLV_OCTETS - 2, d_bit << 15, key_id) + digest
         return replace(self, tlvs=self.tlvs + tlv)
 
 

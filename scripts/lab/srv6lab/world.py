@@ -22,6 +22,14 @@ burst = 1000000
 
 [mex]
 enabled = false
+
+[[srv6.locator]]
+name   = "full"
+prefix = "fc00:1::/32"
+
+[[srv6.locator]]
+name   = "compressed"
+prefix = "fc01::/16"
 """
 
 
@@ -35,17 +43,17 @@ class Port(lib.Port):
         self.address4, self.neighbor4 = f"10.0.{number}.1", f"10.0.{number}.2"
 
     def toml(self, index):
-        own = super().toml(index)
-        return (
-            own
-            + f'\n[[neighbor]]\nport    = "{self.name}"\naddress = "{self.neighbor4}"\nmac     = "{self.neighbor_mac}"\n'
-        )
+        return super().toml(index) + "\n" + neighbor(self.name, self.neighbor4, self.neighbor_mac)
 
     def received(self, packet):
         return frame(self.mac, self.neighbor_mac, packet)
 
     def sent(self, packet):
         return frame(self.neighbor_mac, self.mac, packet)
+
+
+def neighbor(port, address, mac):
+    return f'[[neighbor]]\nport    = "{port}"\naddress = "{address}"\nmac     = "{mac}"\n'
 
 
 def frame(dst, src, packet):
@@ -69,6 +77,7 @@ ROUTES = [
     ("fc01::/16", "dn", None),
     # Where errors about outer packets go.
     ("2001:db8:5eed::/48", "x", None),
+    ("2001:db8:1::/48", "t", VRF),
     ("2001:db8:2::/48", "t", VRF),
     ("fc00:2::/32", "t", VRF),
 ]
