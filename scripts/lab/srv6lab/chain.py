@@ -25,7 +25,7 @@ from .world import neighbor, policy, sid, steer
 
 COUNTS = range(1, 11)
 MODES = ("encap", "encap.red")
-HOST_MTU = 1500
+SR_MTU = 1500  # the most that net_af_packet takes
 OCTETS = 400_000
 TIMEOUT_S = 20
 LINKS = {"l1": ("a", "r1"), "l2": ("r1", "r2"), "l3": ("r2", "r3"), "l4": ("r3", "b")}
@@ -144,11 +144,11 @@ def host_routes(router, node, chosen):
 # ---- mexfwd ----------------------------------------------------------------------------------------------
 
 
-def config(node, mtu, chosen):
+def config(node, host_mtu, chosen):
     text = "[mex]\nenabled = false\n"
     for index, link in enumerate(links_of(node)):
         peer = other(link, node)
-        size = mtu if link in SR_LINKS else HOST_MTU
+        size = SR_MTU if link in SR_LINKS else host_mtu
         text += f'\n[[port]]\nname    = "{link}"\ndevice  = "net_null{index}"\nmac     = "{mac(link, node)}"\n'
         text += f'mtu     = {size}\naddress = ["{own(link, node, 6)}/64", "{own(link, node, 4)}/24"]\n'
         text += f"sr-domain = {toml_value(link in SR_LINKS)}\n"
@@ -177,8 +177,8 @@ def config(node, mtu, chosen):
 class Chain:
     """The namespaces, with mexfwd running in the nodes named."""
 
-    def __init__(self, name, binary, mexfwd, mtu, chosen):
-        self.name, self.binary, self.mexfwd, self.mtu, self.chosen = name, binary, mexfwd, mtu, chosen
+    def __init__(self, name, binary, mexfwd, host_mtu, chosen):
+        self.name, self.binary, self.mexfwd, self.host_mtu, self.chosen = name, binary, mexfwd, host_mtu, chosen
 
     def namespace(self, node):
         return f"{self.name}-{node}"
@@ -192,7 +192,7 @@ class Chain:
                 kind = wire.Network if node in self.mexfwd else Router
                 nodes[node] = building.enter_context(kind(self.namespace(node)))
             for link, (left, right) in LINKS.items():
-                size = self.mtu if link in SR_LINKS else HOST_MTU
+                size = SR_MTU if link in SR_LINKS else self.host_mtu
                 run(
                     "ip",
                     "link",
@@ -221,7 +221,7 @@ class Chain:
                 self.bring_up(node, made)
             cores = sorted(os.sched_getaffinity(0))
             for index, node in enumerate(self.mexfwd):
-                text = on_wire(config(node, self.mtu, self.chosen), links_of(node), cores[index % len(cores)])
+                text = on_wire(config(node, self.host_mtu, self.chosen), links_of(node), cores[index % len(cores)])
                 building.enter_context(wire.Daemon(self.binary, nodes[node], text, kept, node))
             self.stack = building.pop_all()
         return self
