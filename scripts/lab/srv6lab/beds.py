@@ -73,6 +73,21 @@ class Router:
         run("ip", "netns", "exec", self.name, "ip", "sr", "tunsrc", "set", address)
 
 
+def missing(name):
+    """What this kernel needs to be compared with, and does not have; None when it has all."""
+    with Router(name) as router:
+        router.ip(["link add dev one type veth peer name two", "link set dev one up"])
+        for encap in ("seg6 mode encap segs fc00::1", "seg6 mode inline segs fc00::1", "seg6local action End"):
+            if reason := router.refuses(f"route add fc00:2::/32 encap {encap} dev one"):
+                return f"encap {encap}: {reason}"
+            router.ip(["route del fc00:2::/32 dev one"])
+        try:
+            router.hmac_key(1, "secret")
+        except BedError as problem:
+            return str(problem)
+    return None
+
+
 def build(router, hosts, group):
     """The ports of the world between the router's namespace and the harness, with the group's behaviors."""
     commands = []

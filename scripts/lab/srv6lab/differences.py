@@ -23,7 +23,7 @@ DIFFERENCES = {
         "RFC 8986 4.1 S12: each SID decrements.",
     ),
     "tlv-check": (
-        "A packet whose TLVs do not fit the header is dropped at every SID",
+        "A packet whose TLVs do not fit the header is dropped at End, End.X and End.T",
         "RFC 8754 2.1: a node that uses no TLV ignores them; mexfwd reads them where it verifies an HMAC.",
     ),
     "flavor-ignored": (
@@ -73,9 +73,9 @@ DIFFERENCES = {
         "RFC 8754 2.1.2.1: ICMPv6 (4,0) with the pointer at the HMAC TLV.",
     ),
     "b6-insert": (
-        "End.B6 inserts without moving on: the packet comes back to the binding SID after the inserted segments",
-        "draft-filsfils-spring-net-pgm-extension-srv6-insertion 4: Segments Left is decremented, and the inserted list "
-        "ends with the next segment.",
+        "End.B6 inserts without moving on: the inserted list ends with the binding SID, which the packet comes back to",
+        "No RFC has it (draft-filsfils-spring-srv6-net-pgm-insertion). mexfwd moves on first, as End.B6.Encaps does "
+        "(RFC 8986 4.13): the inserted list ends with the next segment.",
     ),
     "insert-position": (
         "The SRH is inserted before a Hop-by-Hop Options header",
