@@ -47,7 +47,8 @@ pub enum Update {
     Ports(Arc<[Port]>),
     /// MEX.
     Mex(Arc<MexPolicy>),
-    /// SIDs and SRv6 policies. Sent before next hops that lead to new ones.
+    /// SIDs and SRv6 policies. Sent behind the next hops that SIDs name, and before an entry that leads to a new one is
+    /// published.
     Srv6(Arc<Srv6>),
     /// `ICMPv6` error limits.
     Icmp(IcmpLimits),

@@ -17,6 +17,12 @@ pub fn summary_text(summary: &Value) -> String {
             let _ = writeln!(text, "{title:<20} {name:<20} {:>5}", count.as_u64().unwrap_or(0));
         }
     }
+    for (title, key) in [("sid", "sids"), ("policy", "policies")] {
+        let counts = summary.get(key).and_then(Value::as_object).into_iter().flatten();
+        for (name, count) in counts.filter(|(_, count)| number(count, "packets") != 0) {
+            let _ = writeln!(text, "{title:<20} {name:<24} {:>7} packets", number(count, "packets"));
+        }
+    }
     let _ = writeln!(
         text,
         "received {} + made {} = sent {} + dropped {} + consumed {}",
