@@ -14,22 +14,19 @@ class Result:
     name: str
     frames: int = 0
     alike: int = 0  # frames of which both sides have made the same octets
-    by_daemon: int = 0
     problems: list = field(default_factory=list)
     shown: Counter = field(default_factory=Counter)  # difference -> frames that show it
     absent: list = field(default_factory=list)
 
 
-def one(group, name, core, binary, on_wire):
-    """A group through the kernel, and through mexfwd when there is a binary; on veth, too, with `on_wire`."""
+def one(group, name, core, binary):
+    """A group through the kernel, and through mexfwd when there is a binary: as a replay, and as a daemon on veth."""
     result = Result(group.name, len(group.sent))
     kernel, refused = beds.through_kernel(name, group)
     sides = [(compare.KERNEL, "kernel", kernel)]
     if binary:
         sides.append(("mexfwd replay", "rfc", beds.through_replay(binary, group)[0]))
-    if binary and on_wire:
         sides.append(("mexfwd run", "rfc", beds.through_daemon(binary, f"{name}-m", group, core)))
-        result.by_daemon = len(group.sent)
     for title, expected, found in sides:
         labels = compare.Labels()
         for sent, frames in zip(group.sent, found, strict=True):

@@ -1,4 +1,4 @@
-"""Everything that is compared, and what of it runs through the daemon as well."""
+"""Everything that is compared."""
 
 from . import compressed, endpoints, hashed, headend
 
@@ -6,4 +6,3 @@ GROUPS = [
     endpoints.walking, endpoints.opening, endpoints.on_link, endpoints.binding,
     *headend.GROUPS, *compressed.GROUPS, *hashed.GROUPS,
 ]  # fmt: skip
-ON_WIRE = {"walk", "open", "binding", "headend", "flow-label", "l2encap-3"}
