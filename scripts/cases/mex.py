@@ -10,6 +10,7 @@ import edge
 import forward
 import nd
 import router
+import srv6
 from lib import differences, write_all
 
 COMMITTED = Path(__file__).resolve().parents[2] / "control" / "tests" / "cases"
@@ -19,7 +20,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare with the committed folders, change nothing")
     check = parser.parse_args().check
-    cases = [c for module in (router, edge, forward, nd) for c in module.build()]
+    cases = [c for module in (router, edge, forward, nd, srv6) for c in module.build()]
     if not check:
         write_all(COMMITTED, cases)
         print(f"{len(cases)} cases written")

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::capture::{Capture, ETHERNET, Record, parse};
 use super::case::{Case, Expected};
 use super::fields;
+use super::labels::Labels;
 use super::replay::Outcome;
 
 /// Differing packets printed in full; the rest is counted.
@@ -55,9 +56,10 @@ pub fn summary(case: &Case, outcome: &Outcome) -> Result<(), String> {
     }
     let mut expect = case.expect.clone();
     if let Some(object) = expect.as_object_mut() {
-        // What the runner itself reads: see `shared`.
+        // What the runner itself reads: see `shared` and `labels`.
         object.remove("ethernet");
         object.remove("one-path-per");
+        object.remove("flow-labels");
     }
     subset_at("", Some(&expect), Some(summary), &mut wrong);
     if wrong.is_empty() { Ok(()) } else { Err(format!("summary: {}\n    {summary}", wrong.join("; "))) }
@@ -86,6 +88,7 @@ fn subset_at(path: &str, want: Option<&Value>, have: Option<&Value>, wrong: &mut
 /// Every expected capture against what came out.
 pub fn captures(case: &Case, outcome: &Outcome) -> Result<(), String> {
     let mut wrong = String::new();
+    let mut labels = Labels::of(&case.expect);
     for expected in &case.outputs {
         let want =
             parse(&super::read(&expected.file)?).map_err(|e| format!("{}: {e}", expected.file.display()))?;
@@ -99,13 +102,17 @@ pub fn captures(case: &Case, outcome: &Outcome) -> Result<(), String> {
             have.insert(port.clone(), capture);
         }
         let difference = match (have.len(), have.values().next()) {
-            (1, Some(only)) => records(&want.records, &only.records),
+            (1, Some(only)) => {
+                let (filled, problems) = labels.fill(&want.records, &only.records);
+                problems + &records(&filled, &only.records)
+            }
             _ => shared(case, expected, &want, &have)?,
         };
         if !difference.is_empty() {
             wrong += &format!("\n  out {}:{difference}", expected.ports.join("+"));
         }
     }
+    wrong += &labels.spread();
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 

@@ -5,6 +5,7 @@ pub mod capture;
 pub mod case;
 pub mod compare;
 pub mod fields;
+pub mod labels;
 pub mod replay;
 
 use std::path::{Path, PathBuf};
