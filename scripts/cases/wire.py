@@ -31,6 +31,8 @@ READY_S, ANSWER_S, QUIET_S, END_S = 30, 2.0, 0.15, 15
 ETHERNET_OCTETS = 14
 CLONE_NEWNET = 0x40000000
 PACKET_OUTGOING = 4
+# The placeholder of the first computed flow label.
+LABEL_BASE = 0xF1000
 LIBC = ctypes.CDLL(None, use_errno=True)
 DPDK = '\n[dpdk]\nworkers = [{core}]\nmemory = "64M"\nhugepages = "off"\nidle = "adaptive"\n'
 
@@ -243,12 +245,32 @@ def drive(network, daemon, folder, outputs):
     network.collect(QUIET_S)
 
 
-def compare(received, outputs, ethernet):
-    wrong = []
+def label(frame):
+    return int.from_bytes(frame[15:18], "big") & 0xFFFFF if frame[12:14] == b"\x86\xdd" and len(frame) > 18 else None
+
+
+def with_labels(want, have, flows, seen):
+    """The expected frames with the computed flow labels that came in place of their placeholders: see
+    control/tests/support/labels.rs."""
+    filled = []
+    for index, frame in enumerate(want):
+        placeholder = label(frame)
+        came = label(have[index]) if index < len(have) else None
+        if placeholder is not None and came is not None and LABEL_BASE <= placeholder < LABEL_BASE + flows:
+            if came == 0 or seen.setdefault(placeholder, came) != came:
+                raise Failure(f"frame {index + 1}: flow {placeholder - LABEL_BASE} has label {came:#x}")
+            frame = frame[:15] + ((frame[15] & 0xF0) << 16 | came).to_bytes(3, "big") + frame[18:]
+        filled.append(frame)
+    return filled
+
+
+def compare(received, outputs, ethernet, flows=0):
+    wrong, seen = [], {}
     for names, expected in outputs.items():
         want = [frame for _, frame in expected]
         if len(names) == 1:
             have = [frame for _, frame in received[names[0]]]
+            want = with_labels(want, have, flows, seen)
         else:
             arrived = sorted((at, frame, name) for name in names for at, frame in received[name])
             wrong += [f"{name}: wrong Ethernet header" for _, frame, name in arrived
@@ -277,7 +299,7 @@ def run_case(binary, folder, name, core):
         written = on_wire(config, interfaces, core)
         with Daemon(binary, network, written, Path(kept), "mexfwd", folder.parent.name == "nd") as daemon:
             drive(network, daemon, folder, outputs)
-        compare(network.received, outputs, expect.get("ethernet"))
+        compare(network.received, outputs, expect.get("ethernet"), expect.get("flow-labels", 0))
 
 
 def run_two_routers(binary, name, cores):
