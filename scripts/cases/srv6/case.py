@@ -37,8 +37,8 @@ ROUTES = [
 ]
 RED_ROUTES = [
     to(NEXT, "red", vrf="red"), to("2001:db8:a::/48", "red", vrf="red"), to("10.2.0.0/16", "red", vrf="red"),
-    # The way back, for errors.
-    to("2001:db8:1::/48", "core", vrf="red"), to("10.1.0.0/16", "core", vrf="red"),
+    # The way back, for errors about what was inside: their table is the packet's.
+    to("2001:db8:1::/48", "red", vrf="red"), to("10.1.0.0/16", "red", vrf="red"),
 ]
 
 

@@ -139,10 +139,10 @@ def node_push(node, sid, packet, travel):
 
 def upper(node, sid, packet, kind, at, pointer, travel):
     """The upper-layer header: decapsulation, or RFC 8986, 4.1.1."""
-    if kind == FRAGMENT:
-        raise Dead("local-fragment")
     if csid.shifts(sid, packet):
         return csid.shift(node, sid, packet, travel)
+    if kind == FRAGMENT:
+        raise Dead("local-fragment")
     inside = packet[at:]
     if opens(sid, kind):
         return decapsulate(node, sid, kind, inside, travel)
@@ -183,9 +183,10 @@ def decapsulate(node, sid, kind, inside, travel):
     else:
         inside = checked6(inside)
     travel.becomes(inside)
+    travel.vrf = sid.vrf or "default"  # of errors about it, too
     if sid.via:
         return node.emit(node.ports[sid.via], inside, travel)
-    return node.lookup(inside, travel, sid.vrf or "default")
+    return node.lookup(inside, travel)
 
 
 def checked6(packet):

@@ -193,6 +193,12 @@ def fragments():
             c.feed("core", sr_packet(at, segment_list(2, at, 1), 1, FRAGMENT, piece), onward)
             c.feed("core", sr_packet(at, segment_list(2, at, 0), 0, FRAGMENT, piece), "silent")
             c.feed("core", ip6(SRC, at, FRAGMENT, piece), "silent")
+    for offset, more in ((0, 1), (64, 0)):
+        # A container that is not used up is no end: the pieces go on, with an SRH or without.
+        piece = fragment(UDP_NH, offset, more, 7) + bytes(64)
+        at = "fc00:0:6:10:20::"
+        c.feed("core", ip6(SRC, at, FRAGMENT, piece), "east")
+        c.feed("core", sr_packet(at, [at], 0, FRAGMENT, piece), "east")
     for entry in DECAPS.values():
         piece = fragment(IP6_NH, 0, 1, 0x1234) + plain6()
         c.feed("core", ip6(SRC, entry.address, FRAGMENT, piece), "silent")

@@ -25,7 +25,7 @@ def after_decapsulation():
             Sid("fc00:0:1:c6::", "End.DX6", via="east")]
     c = SrCase("mex-after-decapsulation", "Case 23: the packet inside, after End.DT6 and End.DT46, is exchanged like any other, in the "
                "table that the SID names; after End.DX6 there is a way, so it is not.", sids,
-               [*BACK, to("2001:db8:1::/48", "core", vrf="red"), to(B48, "ce"), to(C48, "red", vrf="red")],
+               [*BACK, to("2001:db8:1::/48", "red", vrf="red"), to(B48, "ce"), to(C48, "red", vrf="red")],
                names=("core", "east", "ce", "red"), tables=[mex()])
     for tlvs in (b"", TLVS):
         for alternatives in ([B], [B, C], [C, B]):
@@ -36,7 +36,7 @@ def after_decapsulation():
                 c.to("red", packet(alternatives, alternatives.index(C) + 1, hlim=63))
         c.packet("core", inside(packet([B, C]), "fc00:0:1:c6::", tlvs=tlvs)).to("east", packet([B, C], hlim=63))
     dead = packet([B], original="2001:db8:d:1::")
-    c.packet("core", inside(dead, "fc00:0:1:e46::")).error(1, 0, 0, "no-route", to=dead)
+    c.packet("core", inside(dead, "fc00:0:1:e46::")).error(1, 0, 0, "no-route", out="red", to=dead)
     dead = packet([B], hlim=1)
     c.packet("core", inside(dead, "fc00:0:1:d6::")).error(3, 0, 0, "hop-limit", to=dead)
     c.mex = {"exchanged": 10}

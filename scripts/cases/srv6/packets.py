@@ -1,5 +1,6 @@
 """Packets of the SRv6 cases: Segment Routing Headers with TLVs, IPv4, and frames to carry inside."""
 
+import functools
 import hashlib
 import hmac
 import ipaddress
@@ -143,6 +144,7 @@ def arp_frame():
     return bytes(Ether(dst="ff:ff:ff:ff:ff:ff", src=HOST_A) / ARP(hwsrc=HOST_A, psrc="10.0.0.1", pdst="10.0.0.2"))
 
 
+@functools.cache
 def inners():
     """(next header, octets) of what an SR packet may carry: one of every kind, and nothing encapsulated."""
     return [
