@@ -22,6 +22,28 @@ const AP: &[(usize, &str)] = &[
     (6, "AP Experiment ID"),
     (8, "AP reserved"),
 ];
+const SRH: &[(usize, &str)] = &[
+    (1, "SRH next header"),
+    (2, "SRH Hdr Ext Len"),
+    (3, "Routing Type"),
+    (4, "SRH Segments Left"),
+    (5, "SRH Last Entry"),
+    (6, "SRH flags"),
+    (8, "SRH tag"),
+];
+/// Field ends within the IPv4 header.
+const IPV4: &[(usize, &str)] = &[
+    (1, "version, header length"),
+    (2, "type of service"),
+    (4, "total length"),
+    (6, "identification"),
+    (8, "flags, fragment offset"),
+    (9, "TTL"),
+    (10, "protocol"),
+    (12, "header checksum"),
+    (16, "source"),
+    (20, "destination"),
+];
 const ICMPV6: &[(usize, &str)] =
     &[(1, "ICMPv6 type"), (2, "ICMPv6 code"), (4, "ICMPv6 checksum"), (8, "ICMPv6 word")];
 const UDP: &[(usize, &str)] =
@@ -31,12 +53,18 @@ const UDP: &[(usize, &str)] =
 pub fn name(frame: &[u8], offset: usize) -> String {
     match within(ETHERNET, offset) {
         Some(field) => field.to_owned(),
+        None if frame.get(12..14) == Some(&[8, 0]) => ipv4(offset - 14, ""),
         None => ipv6(frame.get(14..).unwrap_or_default(), offset - 14, ""),
     }
 }
 
 fn within(fields: &[(usize, &'static str)], offset: usize) -> Option<&'static str> {
     fields.iter().find(|(end, _)| offset < *end).map(|(_, name)| *name)
+}
+
+fn ipv4(offset: usize, prefix: &str) -> String {
+    within(IPV4, offset)
+        .map_or_else(|| format!("{prefix}IPv4 octet {offset}"), |field| format!("{prefix}IPv4 {field}"))
 }
 
 fn ipv6(packet: &[u8], offset: usize, prefix: &str) -> String {
@@ -59,6 +87,11 @@ fn ipv6(packet: &[u8], offset: usize, prefix: &str) -> String {
                 );
             }
             58 => return format!("{prefix}{}", within(ICMPV6, inside).unwrap_or("ICMPv6 body")),
+            4 => return ipv4(inside, &format!("{prefix}inside: ")),
+            41 => {
+                let inner = packet.get(at..).unwrap_or_default();
+                return ipv6(inner, inside, &format!("{prefix}inside: "));
+            }
             17 => return format!("{prefix}{}", within(UDP, inside).unwrap_or("UDP data")),
             other => return format!("{prefix}protocol {other}, octet {inside}"),
         };
@@ -66,6 +99,10 @@ fn ipv6(packet: &[u8], offset: usize, prefix: &str) -> String {
             return match (next_header, within(AP, inside)) {
                 (253, Some(field)) => format!("{prefix}{field}"),
                 (253, None) => format!("{prefix}AP prefix #{}", inside / 8),
+                (43, _) => within(SRH, inside).map_or_else(
+                    || format!("{prefix}SRH octet {inside}"),
+                    |field| format!("{prefix}{field}"),
+                ),
                 (other, _) => format!("{prefix}header {other}, octet {inside}"),
             };
         }

@@ -42,7 +42,8 @@ impl Labels {
                 wrong += &format!("\n    packet {}: flow label 0", index + 1);
             } else if label != first {
                 let flow = placeholder - FIRST;
-                wrong += &format!("\n    packet {}: flow {flow} has labels {first:#x} and {label:#x}", index + 1);
+                wrong +=
+                    &format!("\n    packet {}: flow {flow} has labels {first:#x} and {label:#x}", index + 1);
             }
             set_label(&mut record.frame, label);
         }
