@@ -34,6 +34,8 @@ def checked(packet):
         raise Dead("source-address")
     if destination.is_multicast:
         raise Dead("multicast")
+    if destination.packed == b"\xff" * 4:
+        raise Dead("broadcast")
     if martian(destination) or destination.packed[0] >= 240:
         raise Dead("destination-address")
     return packet[:total]
