@@ -139,7 +139,7 @@ class SrCase(Case):
 REASONS = {name: name for name in (
     "hop-limit", "no-route", "unreachable", "blackhole", "too-big", "too-big-l2", "local-fragment", "hmac",
     "sr-domain", "egress-filter", "source-address", "destination-address", "multicast", "broadcast", "ethernet-type",
-    "segments-left", "routing-type", "upper-layer", "hmac-missing", "local-port", "local-tcp", "local-malformed",
+    "segments-left", "routing-type", "upper-layer", "policy-down", "hmac-missing", "local-port", "local-tcp", "local-malformed",
 )}
 
 __all__ = ["FREE_ICMP", "Policy", "SrCase", "into", "links", "to"]

@@ -84,7 +84,7 @@ def first_segment():
     c = SrCase("mex-not-the-outer", "MEX never looks at a header that was pushed: no route to the first segment is (1,0) to the "
                "source inside.", [policy], [*BACK, into(B48, "gold")], tables=[mex()])
     for sent in (plain(join(B, HOST)), packet([A], original=B)):
-        c.packet("core", sent).error(1, 0, 0, "no-route")
+        c.packet("core", sent).error(1, 0, 0, "policy-down")
     c.mex = {}
     return c
 

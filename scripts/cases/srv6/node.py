@@ -97,7 +97,8 @@ class Node:
             return self.local(packet, travel, six)
         if found is None or found == "unreachable":
             # RFC 4443, 3.1; RFC 792: to the source of what the error quotes.
-            raise Dead(found or "no-route", 3 if travel.kind == 4 else 1, 0, 0)
+            reason = "policy-down" if travel.overhead else found or "no-route"
+            raise Dead(reason, 3 if travel.kind == 4 else 1, 0, 0)
         if found == "blackhole":
             raise Dead(found)
         if isinstance(found, dict):
