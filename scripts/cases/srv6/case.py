@@ -138,8 +138,10 @@ class SrCase(Case):
 # Names of drop reasons where the reference calls them something else; None: only the sum is expected.
 REASONS = {name: name for name in (
     "hop-limit", "no-route", "unreachable", "blackhole", "too-big", "too-big-l2", "local-fragment", "hmac",
-    "sr-domain", "egress-filter", "source-address", "destination-address", "multicast", "broadcast", "ethernet-type",
-    "segments-left", "routing-type", "upper-layer", "policy-down", "hmac-missing", "local-port", "local-tcp", "local-malformed",
+    "sr-domain", "egress-filter", "source-address", "destination-address", "multicast", "broadcast",
+    "ethernet-type", "ethernet-short",
+    "segments-left", "routing-type", "upper-layer", "policy-down", "hmac-missing", "local-port", "local-tcp",
+    "local-malformed",
 )}
 
 __all__ = ["FREE_ICMP", "Policy", "SrCase", "into", "links", "to"]

@@ -101,6 +101,8 @@ def insert(node, policy, packet):
 
 def push_frame(node, policy, frame, travel):
     """RFC 8986, 5.3 and 5.4: the whole frame behind next header 143."""
+    if len(frame) < 14:
+        raise Dead("ethernet-short")
     travel.quote, travel.kind, travel.decrement = frame, 2, False
     made = outer(node, policy, ETHERNET_NH, frame, OUTER_HOP_LIMIT, 0, frame_flow(frame))
     travel.overhead = len(made) - len(frame)

@@ -1,7 +1,7 @@
 """H.Encaps, H.Encaps.Red, H.Encaps.L2, H.Encaps.L2.Red (RFC 8986, 5) and H.Insert, H.Insert.Red (its draft)."""
 
 from lib import AP, DSTOPT, FRAGMENT, HBH, ICMP6, ROUTING, UDP_NH, ap, dest_options, fragment, hop_by_hop, ip6, udp
-from srv6.case import SrCase, into, to
+from srv6.case import SrCase, into, links, to
 from srv6.entries import Link, Policy, Sid
 from srv6.packets import (
     INNER_SRC, IP4_NH, IP6_NH, TLVS, arp_frame, echo6, frame, is_v4, ping4, plain4, plain6, routing, segment,
@@ -17,7 +17,7 @@ def build():
     for mode in ("encap", "encap-red", "insert", "insert-red"):
         made += [steering(mode), upper_layers(mode), errors(mode)]
     made += [frames(mode) for mode in ("l2-encap", "l2-encap-red")]
-    made += [too_big_frames(), *options(), signed(), no_way(), own_sid_first(), four_in_pieces(), steered_vrf()]
+    made += [too_big_frames(), empty_frames(), *options(), signed(), no_way(), own_sid_first(), four_in_pieces(), steered_vrf()]
     return made
 
 
@@ -143,15 +143,26 @@ def frames(mode):
             inside = plain4(src=f"10.1.2.{turn + 1}", tos=0xB8)
             c.feed_frame(f"tap-{count}", frame(inside, kind=0x0800), "east")
             c.feed_frame(f"tap-{count}", frame(inside, kind=0x0800, vlan=100), "east")
-        for octets in (arp_frame(), frame(bytes(46), kind=0x88B5), frame(b"", kind=0x88B5), frame(plain6(), vlan=9),
+        for octets in (arp_frame(), frame(bytes(46), kind=0x88B5), frame(b"\x01", kind=0x88B5), frame(plain6(), vlan=9),
                        frame(b"\x5a" * 300, kind=0x88B5), frame(bytes(46), kind=0x002E)):
             c.feed_frame(f"tap-{count}", octets, "east")
     return c
 
 
 def ports():
-    from srv6.case import links
     return links("core", "east")
+
+
+def empty_frames():
+    entries = [Policy("gold-1", "l2-encap", path(1)), Policy("gold-2", "l2-encap-red", path(1))]
+    own = [Link(f"tap-{n}", 0x20 + n, domain=False, policy=f"gold-{n}") for n in (1, 2)]
+    c = SrCase("h-l2-encap-empty-frame", "A frame of an Ethernet header and nothing else is a frame; anything shorter is none.", entries,
+               BACK, ports=[*ports(), *own])
+    for port in ("tap-1", "tap-2"):
+        c.feed_frame(port, frame(b"", kind=0x88B5), "east")
+        c.feed_frame(port, frame()[:13], "silent")
+        c.feed_frame(port, frame()[:1], "silent")
+    return c
 
 
 def too_big_frames():
