@@ -1,7 +1,6 @@
 """Group `mex`: the MEX router, by the case numbers of the specification's list.
 
-Case 23 (a packet after End.DT6, a packet before H.Encaps) and the SID part of 15 need SRv6, which the binary
-does not have yet: they are left out here, and belong in this group when it has.
+Case 23 (a packet after End.DT6, a packet before H.Encaps) and the SID part of 15 are in srv6/mexes.py.
 """
 
 import struct

@@ -141,7 +141,7 @@ REASONS = {name: name for name in (
     "sr-domain", "egress-filter", "source-address", "destination-address", "multicast", "broadcast",
     "ethernet-type", "ethernet-short",
     "segments-left", "routing-type", "upper-layer", "policy-down", "hmac-missing", "local-port", "local-tcp",
-    "local-malformed",
-)}
+    "local-malformed", "ip4-length", "ip4-version", "ip4-checksum", "ip6-length", "ip6-version",
+)} | {"header-length": "srh-length", "l2-short": "ethernet-short"}
 
 __all__ = ["FREE_ICMP", "Policy", "SrCase", "into", "links", "to"]
