@@ -23,7 +23,6 @@ use crate::burst::Burst;
 use crate::drop::Drop;
 use crate::limit::Limits;
 use crate::node::lookup::LookupBatch;
-use crate::node::lookup4::Lookup4Batch;
 use crate::node::output::TransmitQueue;
 use crate::node::{
     arp_input, consume, control, discard, ethernet_input, fragment, icmp_error, ip4_input, ip6_input, local,
@@ -138,9 +137,9 @@ pub struct Engine<B> {
     /// By port: what the burst has to transmit.
     pub transmit: Box<[TransmitQueue<B>]>,
     /// Room for lookups.
-    pub batch: LookupBatch,
+    pub batch: LookupBatch<u128>,
     /// The same for IPv4.
-    pub batch4: Lookup4Batch,
+    pub batch4: LookupBatch<u32>,
     /// Room for packets that seek alternatives.
     pub seekers: mex::Seekers,
 }

@@ -12,7 +12,6 @@ use crate::graph::{self, Engine, NodeId};
 use crate::id::{MAX_PORTS, PortId};
 use crate::limit::{IcmpLimits, Limits, TokenBucket};
 use crate::node::lookup::LookupBatch;
-use crate::node::lookup4::Lookup4Batch;
 use crate::node::mex::Seekers;
 use crate::node::output::TransmitQueue;
 use crate::table::{Liveness, Tables};
@@ -103,7 +102,7 @@ impl<B: PacketBuf> Worker<B> {
             rings,
             transmit: (0..MAX_PORTS).map(|_| TransmitQueue::default()).collect(),
             batch: LookupBatch::default(),
-            batch4: Lookup4Batch::default(),
+            batch4: LookupBatch::default(),
             seekers: Seekers::default(),
         };
         Worker { engine, burst: Burst::default(), retiring: None }

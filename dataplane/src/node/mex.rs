@@ -4,7 +4,7 @@
 
 mod seek;
 
-use super::lookup::LookupBatch;
+use super::lookup::{LookupBatch, ip6};
 use crate::buffer::{PacketBuf, packet};
 use crate::burst::{Burst, Meta, Pending, SLOTS};
 use crate::counters::Counters;
@@ -118,7 +118,7 @@ fn examine_all<B: PacketBuf>(
 fn round<B: PacketBuf>(
     tables: &Tables,
     counters: &Counters,
-    batch: &mut LookupBatch,
+    batch: &mut LookupBatch<u128>,
     burst: &mut Burst<B>,
     seekers: &mut Seekers,
 ) {
@@ -139,7 +139,7 @@ fn round<B: PacketBuf>(
         }
     }
     let asked = std::mem::replace(&mut seekers.len, 0);
-    for (index, next_hop) in (0..asked).zip(batch.run(tables)) {
+    for (index, next_hop) in (0..asked).zip(batch.run(ip6(tables))) {
         let seek = seekers.list[index % SLOTS];
         if tables.next_hops.is_reachable(*next_hop, &tables.liveness) {
             let (_, meta) = burst.slot(seek.slot);
@@ -158,7 +158,7 @@ pub fn process<B: PacketBuf>(
     tables: &Tables,
     counters: &Counters,
     policer: &mut TokenBucket,
-    batch: &mut LookupBatch,
+    batch: &mut LookupBatch<u128>,
     seekers: &mut Seekers,
     burst: &mut Burst<B>,
 ) {

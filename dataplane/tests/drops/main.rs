@@ -16,7 +16,6 @@ use dataplane::graph::{self, Engine, NodeId};
 use dataplane::id::{PortId, VrfId};
 use dataplane::limit::{IcmpLimits, Limits};
 use dataplane::node::lookup::{LookupBatch, MAX_LOOKUPS};
-use dataplane::node::lookup4::Lookup4Batch;
 use dataplane::node::mex::Seekers;
 use dataplane::node::output::TransmitQueue;
 use dataplane::table::{MexPolicy, NextHop, Peer, PeerRef, Site, Tables, Trigger};
@@ -317,7 +316,7 @@ fn looped() -> Drop {
         rings: rings.clone(),
         transmit: [TransmitQueue::default()].into(),
         batch: LookupBatch::default(),
-        batch4: Lookup4Batch::default(),
+        batch4: LookupBatch::default(),
         seekers: Seekers::default(),
     };
     let mut burst = Burst::default();

@@ -188,9 +188,6 @@ impl Sid {
         if self.flavors.next_csid && self.flavors.replace_csid {
             faults.push(fault("NEXT-CSID and REPLACE-CSID exclude each other; remove one".to_owned()));
         }
-        if self.flavors.replace_csid && matches!(behavior.needs(), Needs::Policy(_)) {
-            faults.push(fault(format!("REPLACE-CSID is not possible with {behavior} here; use NEXT-CSID")));
-        }
         faults
     }
 
