@@ -1,7 +1,8 @@
 //! IPv6 sanity: version, length against the frame, addresses that may not be on the wire (RFC 8200, 3; RFC 4291, 2).
 //! Octets after the payload length are link padding and are cut.
 
-use crate::buffer::{FRONT_LEN, PacketBuf, front};
+use super::srv6::admit;
+use crate::buffer::{FRONT_LEN, PacketBuf, front, packet};
 use crate::burst::{Burst, Flags, Meta};
 use crate::graph::NodeId;
 use crate::table::{Port, Tables};
@@ -84,10 +85,13 @@ fn special_inside(destination: u128) -> Next {
     }
 }
 
-/// Where SIDs are is no place for packets from outside the SR domain (RFC 8754, 5.1; RFC 9602).
+/// Where SIDs are is no place for packets from outside the SR domain (RFC 8754, 5.1; RFC 9602); a port's own address may
+/// be there, and its neighbors have to find it.
 #[cold]
-fn may_enter(tables: &Tables, source: u128, destination: u128) -> bool {
-    !tables.srv6.blocks.contains(destination) && !tables.srv6.edge_filter.contains(source)
+fn may_enter(tables: &Tables, port: &Port, packet: &[u8], source: u128, destination: u128) -> bool {
+    !tables.srv6.edge_filter.contains(source)
+        && (!tables.srv6.blocks.contains(destination)
+            || port.owns(destination) && admit::is_neighbor_discovery(packet))
 }
 
 fn onward(port: &Port) -> Next {
@@ -117,7 +121,7 @@ fn step<B: PacketBuf>(tables: &Tables, buffer: &mut B, meta: &mut Meta) -> Next 
     meta.vrf = port.vrf;
     if !port.is_sr_domain
         && tables.srv6.guards(source, destination)
-        && !may_enter(tables, source, destination)
+        && !may_enter(tables, port, packet(buffer), source, destination)
     {
         return Next::Domain;
     }

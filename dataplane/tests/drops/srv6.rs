@@ -262,3 +262,22 @@ fn headend() -> Vec<Drop> {
     met.push(check_frame(&plan, IN, &frame(1400 - 80 - 13), Drop::TooBigL2, None));
     met
 }
+
+/// A port outside the SR domain may have an address in a SID block: its neighbors find it, and that is all.
+#[test]
+fn neighbors_of_an_address_in_a_block_find_it() {
+    let mut guarded = plan();
+    guarded.guard(&["2001:db8:f0::/48"], &[]);
+    let sent = |kind: u8, hop_limit: u8, to: &str| {
+        let message = octets::icmp(ip(HOST), ip(to), kind, 0, &[0; 20]);
+        let mut router = guarded.start();
+        let packet = octets::ip6(ip(HOST), ip(to), hop_limit, octets::ICMPV6, &message);
+        router.push(IN, &octets::frame(port_mac(IN.0), &packet), 0);
+        router.drain();
+        (router.rings.punts.len(), router.rings.counters.drops(Drop::SrDomain))
+    };
+    assert_eq!(sent(135, 255, OWN), (1, 0), "neighbor solicitation");
+    assert_eq!(sent(135, 254, OWN), (0, 1), "from beyond the link");
+    assert_eq!(sent(128, 255, OWN), (0, 1), "echo");
+    assert_eq!(sent(135, 255, "2001:db8:f0::77"), (0, 1), "not this port's");
+}

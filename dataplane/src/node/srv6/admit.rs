@@ -17,7 +17,7 @@ pub fn may_address(tables: &Tables, packet: &[u8], meta: &Meta) -> bool {
 }
 
 /// The ICMPv6 of RFC 4861, from the link itself.
-fn is_neighbor_discovery(packet: &[u8]) -> bool {
+pub fn is_neighbor_discovery(packet: &[u8]) -> bool {
     let Some(header) = ipv6::Header::of(packet) else { return false };
     header.next_header() == protocol::ICMPV6
         && header.hop_limit() == icmpv6::NEIGHBOR_DISCOVERY_HOP_LIMIT
