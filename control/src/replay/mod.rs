@@ -8,7 +8,7 @@ mod summary;
 use std::fmt;
 use std::path::PathBuf;
 
-use dataplane::wire::{ethernet, icmpv6, ipv6};
+use dataplane::wire::{arp, ethernet, icmpv6, ipv6};
 use serde_json::Value;
 
 use crate::command::{self, Command};
@@ -133,6 +133,9 @@ fn read_inputs(options: &Options, config: &Config) -> Result<Vec<Input>, ReplayE
 /// True for packets that change what control knows: they go through alone, so that the size of bursts makes no
 /// difference to what the packets around them meet.
 fn is_neighbor_discovery(frame: &[u8]) -> bool {
+    if ethernet::Header::of(frame).is_some_and(|header| header.ether_type() == arp::ETHER_TYPE) {
+        return true;
+    }
     let packet = frame.get(ethernet::LEN..).unwrap_or_default();
     let is_icmpv6 = ipv6::Header::of(packet).is_some_and(|h| h.next_header() == ipv6::protocol::ICMPV6);
     is_icmpv6 && packet.get(ipv6::LEN).is_some_and(|kind| icmpv6::NEIGHBOR_DISCOVERY.contains(kind))

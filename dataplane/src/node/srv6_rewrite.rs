@@ -58,7 +58,8 @@ fn check<B: PacketBuf>(tables: &Tables, adjacency: &Adjacency, buffer: &B, meta:
     let len = buffer.bytes().len().saturating_sub(ethernet::LEN);
     let room = usize::from(adjacency.mtu).saturating_add_signed(-commit::growth(tables, buffer, meta));
     if len > room {
-        return Some(too_big(buffer, meta, room));
+        // What is removed here makes room, but the link's MTU is what there is to tell (RFC 4443, 3.2).
+        return Some(too_big(buffer, meta, room.min(usize::from(adjacency.mtu))));
     }
     let is_denied =
         || tables.port(adjacency.port).is_some_and(|port| port.egress_deny.contains(meta.destination));

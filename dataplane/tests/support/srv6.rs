@@ -260,6 +260,8 @@ impl<'a> Ways<'a> {
             return Told::Nothing;
         }
         let mut found = headers::walk(packet, 6, 40);
+        // RFC 8986, 4.16.2: where used-up headers are, for USP to remove.
+        let mut used_up = Vec::new();
         for _ in 0..4 {
             let srh = match found {
                 Found::Srh { at, announced_at } => Some((at, announced_at)),
@@ -273,7 +275,12 @@ impl<'a> Ways<'a> {
                 return told;
             }
             match (advance::step(sid, packet, srh), srh) {
-                (advance::Step::Next(bytes), _) => {
+                (advance::Step::Next(mut bytes), _) => {
+                    if sid.flavors.has(Flavors::USP) {
+                        for (at, announced_at) in used_up.into_iter().rev() {
+                            bytes = headers::without(&bytes, at, announced_at);
+                        }
+                    }
                     let packet = Octets { bytes, labels: state.packet.labels.clone() };
                     let changed =
                         State { packet, is_counted: true, is_changed: true, vrf: 0, ..state.clone() };
@@ -282,7 +289,8 @@ impl<'a> Ways<'a> {
                 }
                 (advance::Step::TimeExceeded, _) => return Told::Problem(None),
                 (advance::Step::SegmentsLeft(at), _) => return Told::Problem(Some((0, at as u32))),
-                (advance::Step::UpperLayer, Some((at, _))) => {
+                (advance::Step::UpperLayer, Some((at, announced_at))) => {
+                    used_up.push((at, announced_at));
                     found = headers::walk(packet, at, at + 8 + 8 * usize::from(packet[at + 1]));
                 }
                 (advance::Step::UpperLayer, None) => return self.upper_layer(state, sid, found),

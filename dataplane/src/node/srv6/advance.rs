@@ -84,6 +84,25 @@ pub fn onward<'a>(sid: &Sid, packet: &'a [u8]) -> Option<(Option<Srh<'a>>, Advan
     None
 }
 
+/// The SRHs ahead of the one that leads on, which a SID with USP removes: used up, and at their end here (RFC 8986,
+/// 4.16.2).
+pub fn used_up<'a>(sid: &Sid, packet: &'a [u8]) -> [Option<Srh<'a>>; MAX_HEADERS] {
+    let mut passed = [None; MAX_HEADERS];
+    let Some(header) = ipv6::Header::of(packet).filter(|_| sid.flavors.has(Flavors::USP)) else {
+        return passed;
+    };
+    let mut found = srh::find(packet);
+    for place in &mut passed {
+        let Found::Srh(srh) = found else { break };
+        if advance(sid, header.destination(), header.hop_limit(), Some(&srh)) != Advance::Upper {
+            break;
+        }
+        found = srh::find_behind(packet, &srh);
+        *place = Some(srh);
+    }
+    passed
+}
+
 /// True for behaviors that go on to a next segment.
 const fn takes_next(behavior: Behavior) -> bool {
     matches!(behavior, Behavior::End | Behavior::EndX | Behavior::EndT | Behavior::EndB6)

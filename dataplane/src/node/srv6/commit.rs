@@ -72,13 +72,14 @@ pub fn growth<B: PacketBuf>(tables: &Tables, buffer: &B, meta: &Meta) -> isize {
     octets.cast_signed() - popped(tables, packet(buffer), meta).cast_signed()
 }
 
-/// Octets of the SRH that will be removed.
+/// Octets of the SRHs that will be removed.
 fn popped(tables: &Tables, packet: &[u8], meta: &Meta) -> usize {
-    let sid = tables.srv6.sid(meta.sid).filter(|sid| sid.flavors.has(Flavors::PSP));
+    let sid = tables.srv6.sid(meta.sid).filter(|sid| sid.flavors.has(Flavors::PSP.and(Flavors::USP)));
     let (true, Some(sid)) = (meta.pending.has(Pending::ADVANCE), sid) else { return 0 };
+    let used_up: usize = advance::used_up(sid, packet).into_iter().flatten().map(|srh| srh.total_len()).sum();
     match advance::onward(sid, packet) {
-        Some((Some(srh), Advance::To { pop: true, .. })) => srh.total_len(),
-        _ => 0,
+        Some((Some(srh), Advance::To { pop: true, .. })) => used_up + srh.total_len(),
+        _ => used_up,
     }
 }
 
@@ -151,6 +152,13 @@ fn decrement<B: PacketBuf>(buffer: &mut B, meta: &Meta) {
 /// To the next segment: the destination, Segments Left, and the end of an SRH that has served.
 fn make_advance<B: PacketBuf>(tables: &Tables, buffer: &mut B, meta: &Meta) -> bool {
     let Some(sid) = tables.srv6.sid(meta.sid) else { return false };
+    if sid.flavors.has(Flavors::USP) {
+        // The last one first: the others stay where they are.
+        let places = advance::used_up(sid, packet(buffer)).map(|srh| srh.map(|srh| srh.place()));
+        if !places.into_iter().rev().flatten().all(|place| srh::remove(buffer, place)) {
+            return false;
+        }
+    }
     let packet = packet_mut(buffer);
     let Some((srh, Advance::To { destination, segments_left, pop })) = advance::onward(sid, packet) else {
         return false;
