@@ -87,9 +87,7 @@ def other_headers(c, flavors, onward):
 
 
 def two_headers(c, flavors, onward):
-    """A used-up SRH before another one, as an insertion leaves it: the first is done."""
-    if "USP" in flavors:
-        return
+    """A used-up SRH before another one, as an insertion leaves it: the first is done (and USP removes it)."""
     for count in COUNTS:
         first = routing(ROUTING, segment_list(count, SID, 0), 0, tlvs=TLVS if count % 2 else b"")
         for left in (1, 2):

@@ -115,16 +115,17 @@ def next_segment():
 
 
 def too_big():
-    c = case("error-too-big", "Longer than the MTU ahead: (2,0) with that MTU, quoting what was received at the SID.",
+    c = case("error-too-big", "Longer than the MTU ahead: (2,0) with that MTU, quoting what was received at the SID; PSP counts.",
              east=dict(mtu=1400), west=dict(mtu=1400))
-    for key in ("end", "x", "t", "un"):
+    for key in ("end", "psp", "x", "t", "un"):
         entry, onward = SIDS[key]
         at = entry.address
-        for octets in (1400, 1401, 1500):
+        for octets in (1400, 1401, 1440, 1441, 1500):
             inside = frame(bytes(octets - 40 - 40 - 14), kind=0x88B5)
             packet = sr_packet(at, segment_list(2, at, 1), 1, ETHERNET_NH, inside)
             assert len(packet) == octets
-            c.feed("core", packet, onward if octets <= 1400 else "(2,0)")
+            gone = 40 if key == "psp" else 0
+            c.feed("core", packet, onward if octets - gone <= 1400 else "(2,0)")
     return c
 
 

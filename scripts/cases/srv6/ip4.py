@@ -262,7 +262,7 @@ def arp():
         c.frame("ce", good[:octets])
     c.uncounted()
     made.append(c)
-    first = plain4(dst=HOST, data=b"a neighbor by command")
+    first, second = plain4(dst=HOST, data=b"held"), plain4(dst=HOST, data=b"second")
 
     def leaves(c, packet):
         c.out_frame("ce", bytes(Ether(dst=HOST_MAC, src=c.ports["ce"].mac, type=0x0800)) + hop4(packet))
@@ -270,6 +270,25 @@ def arp():
     def send(c, packet):
         c.frame("core", c.ports["core"].received(b"")[:12] + b"\x08\x00" + packet)
 
+    c = case("22-arp-resolution", "RFC 826: an unknown neighbor is asked for once; packets wait and go, in order, when the answer comes; "
+             "the next one goes at once.")
+    send(c, first)
+    c.made_frame("ce", arp_frame(1, port.mac, port.address4, ZERO, HOST))
+    send(c, second)
+    c.frame("ce", arp_frame(2, HOST_MAC, HOST, port.mac, port.address4))
+    c.consumed()
+    leaves(c, first)
+    leaves(c, second)
+    send(c, second)
+    leaves(c, second)
+    made.append(c)
+    c = case("23-arp-learned", "RFC 826: who asks for us is known from then on.")
+    c.frame("ce", arp_frame(1, HOST_MAC, HOST, ZERO, port.address4))
+    c.made_frame("ce", arp_frame(2, port.mac, port.address4, HOST_MAC, HOST))
+    c.consumed()
+    send(c, first)
+    leaves(c, first)
+    made.append(c)
     c = case("24-commands", "Routes and neighbors of IPv4 by command.")
     c.run(f"neighbor add {HOST} lladdr {HOST_MAC} dev ce")
     send(c, first)

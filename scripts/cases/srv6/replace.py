@@ -119,8 +119,6 @@ def edges(c, size, flavors, onward, inside):
         middle = text_of((int.from_bytes(bytes.fromhex("00" * 12 + "0055aa50"), "big")
                           | int.from_bytes(raw(at), "big")).to_bytes(16, "big"))
         c.feed("core", sr_packet(middle, entries, 1, IP6_NH, plain6()), onward)
-    if "USP" in flavors:
-        return
     first = routing(ROUTING, [address(size, HERE[size])], 0)
     c.feed("core", ip6(SRC, address(size, HERE[size]), ROUTING,
                        first + routing(IP6_NH, entries, 1) + plain6()), onward)
