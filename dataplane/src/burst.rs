@@ -33,6 +33,12 @@ impl Pending {
     pub const PUSH: Pending = Pending(16);
     /// Changes that SRv6 makes.
     pub const SRV6: Pending = Pending(8 | 16);
+    /// With [`Pending::ADVANCE`]: what it comes to is noted, see [`Meta::note_advance`].
+    pub const NOTED: Pending = Pending(32);
+    /// With [`Pending::NOTED`]: the SRH has served its purpose, and is removed.
+    pub const POP: Pending = Pending(64);
+    /// Changes that MEX adds to a packet that goes on.
+    pub const MEX: Pending = Pending(1 | 2);
 
     /// True when any change of `other` is pending.
     pub const fn has(self, other: Pending) -> bool {
@@ -113,7 +119,7 @@ pub struct Meta {
     pub out: PortId,
     /// The table that it is looked up in.
     pub vrf: VrfId,
-    /// The AP header, or where it will be inserted; octets from the IPv6 header.
+    /// The AP header, or where it will be inserted; of a packet that SRv6 advances, its SRH. Octets from the IPv6 header.
     pub ap: Place,
     /// With pending changes of SRv6: the table that the packet's source is looked up in, for errors.
     pub source_vrf: VrfId,
@@ -125,7 +131,7 @@ pub struct Meta {
     pub peer: PeerRef,
     /// Prefixes in the AP header.
     pub ap_prefixes: u8,
-    /// Alternatives that will be used up.
+    /// Alternatives that will be used up; of a packet that SRv6 advances, its Segments Left from then on.
     pub ap_exchanges: u8,
     /// Changes to come.
     pub pending: Pending,
@@ -169,6 +175,25 @@ impl Meta {
             sequence: 0,
             at: NodeId::EthernetInput,
         }
+    }
+
+    /// Notes the step to the next segment, which `destination` is already: no AP header is dealt with until it is made.
+    pub(crate) const fn note_advance(&mut self, srh: Option<Place>, segments_left: u8, pop: bool) {
+        self.ap = match srh {
+            Some(place) => place,
+            None => Place { offset: 0, next_header_at: 0 },
+        };
+        self.ap_exchanges = segments_left;
+        self.pending = self.pending.and(if pop { Pending::NOTED.and(Pending::POP) } else { Pending::NOTED });
+    }
+
+    /// The step that [`Meta::note_advance`] noted: the SRH, if there is one, and its Segments Left. `None` when none was, or
+    /// `destination` has become a policy's first segment.
+    pub(crate) const fn noted_advance(&self, pending: Pending) -> Option<(Option<Place>, u8)> {
+        if !pending.has(Pending::NOTED) || pending.has(Pending::PUSH) {
+            return None;
+        }
+        Some((if self.ap.offset == 0 { None } else { Some(self.ap) }, self.ap_exchanges))
     }
 
     /// What is known about a packet that this node has just made in answer to this one.

@@ -4,8 +4,10 @@
 //! the next segment is made by `srv6-rewrite` when the packet is sure to leave, so that an error quotes the packet as it
 //! came. A packet whose next segment is here too is changed first, and counts as received again.
 
-use super::srv6::admit::{self, Hmac};
-use super::srv6::advance::{Advance, MAX_HEADERS, advance};
+mod walk;
+
+use super::srv6::admit;
+use super::srv6::advance::{Advance, advance};
 use super::srv6::commit;
 use super::srv6::expose::{self, Inner};
 use crate::buffer::{PacketBuf, packet};
@@ -13,13 +15,13 @@ use crate::burst::{Burst, Meta, Pending};
 use crate::graph::NodeId;
 use crate::id::{SidId, VrfId};
 use crate::limit::TokenBucket;
-use crate::table::srv6::{Behavior, Sid};
+use crate::table::srv6::{Behavior, Flavors, Sid};
 use crate::table::{NextHop, Tables};
 use crate::update::{Rings, Sample};
 use crate::wire::ethernet;
-use crate::wire::ext::UpperLayer;
+use crate::wire::ext::{Place, UpperLayer};
 use crate::wire::ipv6::{self, protocol};
-use crate::wire::srh::{self, Found};
+use crate::wire::srh;
 
 edges! {
     /// To the next segment.
@@ -89,47 +91,48 @@ impl<B: PacketBuf> Endpoint<'_, B> {
         }
         let Some(header) = ipv6::Header::of(packet) else { return Next::Length };
         let (destination, hop_limit) = (header.destination(), header.hop_limit());
-        let mut found = srh::find(packet);
-        for passed in 0..MAX_HEADERS {
-            let srh = if let Found::Srh(srh) = found { Some(srh) } else { None };
-            if let Some(srh) = &srh {
-                if passed == 0 && srh.header().has_oam_flag() && self.tables.srv6.sample_rate != 0 {
-                    self.sample(packet, meta, id);
-                }
-                match admit::check_hmac(self.tables, sid, packet, srh, meta) {
-                    Hmac::Fine => {}
-                    Hmac::Wrong => return Next::Hmac,
-                    Hmac::Missing => return Next::HmacMissing,
-                }
-            } else if let Err(end) = upper_layer(found, meta) {
-                return end;
+        let next_header = header.next_header();
+        // Nearly every packet: an SRH right behind the IPv6 header that leads on, or right there what is carried.
+        if let Some(srh) = srh::direct(packet) {
+            if !admit::is_watched(self.tables, sid, &srh, meta)
+                && let Advance::To { destination, segments_left, pop } =
+                    advance(sid, destination, hop_limit, Some(&srh))
+            {
+                let step = (destination, segments_left, pop);
+                return self.onward(sid, id, buffer, meta, step, Some(srh::DIRECT));
             }
-            match (advance(sid, destination, hop_limit, srh.as_ref()), srh) {
-                (Advance::To { destination, .. }, _) => {
-                    return self.onward(sid, id, buffer, meta, destination);
+        } else if matches!(next_header, protocol::IPV6 | protocol::IPV4 | protocol::ETHERNET) {
+            match advance(sid, destination, hop_limit, None) {
+                Advance::To { destination, segments_left, pop } => {
+                    return self.onward(sid, id, buffer, meta, (destination, segments_left, pop), None);
                 }
-                (Advance::HopLimit, _) => return Next::HopLimit,
-                (Advance::SegmentsLeft, srh) => {
-                    meta.parameter = srh.map_or(0, |srh| srh.segments_left_at()) as u32;
-                    return Next::SegmentsLeft;
+                Advance::Upper => {
+                    let upper = UpperLayer { protocol: next_header, place: srh::DIRECT };
+                    return self.upper(sid, buffer, meta, upper);
                 }
-                // Used up: on to the next header (RFC 8754, 4.3.1.1).
-                (Advance::Upper, Some(used_up)) => found = srh::find_behind(packet, &used_up),
-                (Advance::Upper, None) => {
-                    return match upper_layer(found, meta) {
-                        Ok(upper) => self.upper(sid, buffer, meta, upper),
-                        Err(end) => end,
-                    };
-                }
+                Advance::HopLimit | Advance::SegmentsLeft => {}
             }
         }
-        Next::Length
+        self.walk(sid, id, buffer, meta)
     }
 
-    /// On to the next segment.
-    fn onward(&self, sid: &Sid, id: SidId, buffer: &B, meta: &mut Meta, destination: u128) -> Next {
+    /// On to the next segment: destination, Segments Left, and whether the SRH is removed.
+    #[inline]
+    fn onward(
+        &self,
+        sid: &Sid,
+        id: SidId,
+        buffer: &B,
+        meta: &mut Meta,
+        (destination, segments_left, pop): (u128, u8, bool),
+        srh: Option<Place>,
+    ) -> Next {
         meta.pending = Pending::ADVANCE;
         meta.sid = id;
+        // USP removes other headers besides: that is found out again when the packet leaves.
+        if !sid.flavors.has(Flavors::USP) {
+            meta.note_advance(srh, segments_left, pop);
+        }
         meta.destination = destination;
         meta.source_vrf = std::mem::replace(&mut meta.vrf, VrfId(0));
         match sid.behavior {
@@ -199,18 +202,6 @@ impl<B: PacketBuf> Endpoint<'_, B> {
         if self.samples.take(meta.arrival_ns) {
             let _ = self.rings.samples.push(Sample::new(packet, meta, sid));
         }
-    }
-}
-
-/// The upper layer that a walk ended at, or the packet's end.
-fn upper_layer(found: Found<'_>, meta: &mut Meta) -> Result<UpperLayer, Next> {
-    match found {
-        Found::Upper(upper) => Ok(upper),
-        Found::UnknownRouting { routing_type_at } => {
-            meta.parameter = routing_type_at as u32;
-            Err(Next::RoutingType)
-        }
-        Found::Srh(_) | Found::Truncated { .. } | Found::Endless => Err(Next::Length),
     }
 }
 

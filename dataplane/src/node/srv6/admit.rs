@@ -35,11 +35,24 @@ pub enum Hmac {
     Missing,
 }
 
-/// RFC 8754, 2.1.2.1: whether the HMAC is as the SID and the port ask.
-pub fn check_hmac(tables: &Tables, sid: &Sid, packet: &[u8], srh: &srh::Srh<'_>, meta: &mut Meta) -> Hmac {
+/// What SID and port together ask of an HMAC.
+#[inline]
+fn hmac_rule(tables: &Tables, sid: &Sid, meta: &Meta) -> HmacRule {
     let by_port = tables.port(meta.port).map_or(HmacRule::Ignore, |port| port.hmac);
     // In the order of the rules: what either requires is required.
-    let rule = sid.hmac.max(by_port);
+    sid.hmac.max(by_port)
+}
+
+/// True when an SRH needs a look besides that for the next segment: its HMAC, or its O-flag.
+#[inline]
+pub fn is_watched(tables: &Tables, sid: &Sid, srh: &srh::Srh<'_>, meta: &Meta) -> bool {
+    hmac_rule(tables, sid, meta) != HmacRule::Ignore
+        || tables.srv6.sample_rate != 0 && srh.header().has_oam_flag()
+}
+
+/// RFC 8754, 2.1.2.1: whether the HMAC is as the SID and the port ask.
+pub fn check_hmac(tables: &Tables, sid: &Sid, packet: &[u8], srh: &srh::Srh<'_>, meta: &mut Meta) -> Hmac {
+    let rule = hmac_rule(tables, sid, meta);
     if rule == HmacRule::Ignore {
         return Hmac::Fine;
     }

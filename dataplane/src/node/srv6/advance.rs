@@ -40,6 +40,7 @@ pub fn shift(sid: &Sid, destination: u128) -> Option<u128> {
 }
 
 /// What `sid` makes of a packet with this destination and hop limit, and with or without an SRH.
+#[inline]
 pub fn advance(sid: &Sid, destination: u128, hop_limit: u8, srh: Option<&Srh<'_>>) -> Advance {
     if sid.flavors.has(Flavors::NEXT_CSID)
         && takes_next(sid.behavior)
@@ -109,6 +110,7 @@ const fn takes_next(behavior: Behavior) -> bool {
 }
 
 /// RFC 8986, 4.1.
+#[inline]
 fn next(sid: &Sid, hop_limit: u8, srh: &Srh<'_>) -> Advance {
     let header = srh.header();
     let segments_left = header.segments_left();
@@ -133,6 +135,7 @@ fn next(sid: &Sid, hop_limit: u8, srh: &Srh<'_>) -> Advance {
 }
 
 /// RFC 9800, 4.2.1.
+#[inline(never)]
 fn replace(sid: &Sid, destination: u128, hop_limit: u8, srh: &Srh<'_>) -> Advance {
     let csid_len = u32::from(sid.csid_len).clamp(1, 128);
     let containers = 128 / csid_len;

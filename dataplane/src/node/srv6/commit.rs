@@ -74,6 +74,10 @@ pub fn growth<B: PacketBuf>(tables: &Tables, buffer: &B, meta: &Meta) -> isize {
 
 /// Octets of the SRHs that will be removed.
 fn popped(tables: &Tables, packet: &[u8], meta: &Meta) -> usize {
+    if let Some((srh, _)) = meta.noted_advance(meta.pending) {
+        let srh = srh.filter(|_| meta.pending.has(Pending::POP));
+        return srh.and_then(|place| srh::Srh::at(packet, place)).map_or(0, |srh| srh.total_len());
+    }
     let sid = tables.srv6.sid(meta.sid).filter(|sid| sid.flavors.has(Flavors::PSP.and(Flavors::USP)));
     let (true, Some(sid)) = (meta.pending.has(Pending::ADVANCE), sid) else { return 0 };
     let used_up: usize = advance::used_up(sid, packet).into_iter().flatten().map(|srh| srh.total_len()).sum();
@@ -101,10 +105,10 @@ pub fn settle<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B
 #[must_use]
 pub fn apply<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta: &mut Meta) -> bool {
     let pending = std::mem::take(&mut meta.pending);
-    if !mex_commit::add(tables, counters, buffer, meta, pending) {
+    if pending.has(Pending::MEX) && !mex_commit::add(tables, counters, buffer, meta, pending) {
         return false;
     }
-    if pending.has(Pending::ADVANCE) && !make_advance(tables, buffer, meta) {
+    if pending.has(Pending::ADVANCE) && !make_advance(tables, buffer, meta, pending) {
         return false;
     }
     // A SID is a hop for every packet, for those of this node too.
@@ -150,7 +154,18 @@ fn decrement<B: PacketBuf>(buffer: &mut B, meta: &Meta) {
 }
 
 /// To the next segment: the destination, Segments Left, and the end of an SRH that has served.
-fn make_advance<B: PacketBuf>(tables: &Tables, buffer: &mut B, meta: &Meta) -> bool {
+fn make_advance<B: PacketBuf>(tables: &Tables, buffer: &mut B, meta: &Meta, pending: Pending) -> bool {
+    match meta.noted_advance(pending) {
+        Some((srh, segments_left)) => {
+            let pop = pending.has(Pending::POP);
+            write_advance(buffer, meta.destination, srh, segments_left, pop)
+        }
+        None => make_advance_again(tables, buffer, meta),
+    }
+}
+
+/// The same for a packet whose step is not noted: what it comes to is found out once more.
+fn make_advance_again<B: PacketBuf>(tables: &Tables, buffer: &mut B, meta: &Meta) -> bool {
     let Some(sid) = tables.srv6.sid(meta.sid) else { return false };
     if sid.flavors.has(Flavors::USP) {
         // The last one first: the others stay where they are.
@@ -164,10 +179,21 @@ fn make_advance<B: PacketBuf>(tables: &Tables, buffer: &mut B, meta: &Meta) -> b
         return false;
     };
     let place = srh.map(|srh| srh.place());
+    write_advance(buffer, destination, place, segments_left, pop)
+}
+
+fn write_advance<B: PacketBuf>(
+    buffer: &mut B,
+    destination: u128,
+    srh: Option<Place>,
+    segments_left: u8,
+    pop: bool,
+) -> bool {
+    let packet = packet_mut(buffer);
     if let Some(mut header) = ipv6::Header::of_mut(packet) {
         header.set_destination(destination);
     }
-    let Some(place) = place else { return true };
+    let Some(place) = srh else { return true };
     if let Some(mut srh) = packet.get_mut(usize::from(place.offset)..).and_then(srh::Header::of_mut) {
         srh.set_segments_left(segments_left);
     }

@@ -29,7 +29,7 @@ use std::borrow::{Borrow, BorrowMut};
 pub use edit::{insert, insert_octets, remove, set_segment};
 pub use repr::Repr;
 pub use tlv::{HMAC_TLV_LEN, HmacTlv, MAX_TLVS, Malformed, Tlv, Tlvs};
-pub use walk::{Found, MAX_WALK, find, find_behind};
+pub use walk::{Found, MAX_WALK, direct, find, find_behind};
 
 use super::ext::Place;
 use super::ipv6;
@@ -169,6 +169,7 @@ pub struct Srh<'a> {
 
 impl<'a> Srh<'a> {
     /// The header at `place` of `packet`; `None` when it is not whole, or a Routing header of another type.
+    #[inline]
     pub fn at(packet: &'a [u8], place: Place) -> Option<Srh<'a>> {
         let (fixed, behind) = packet.get(usize::from(place.offset)..)?.split_first_chunk()?;
         let fixed = Header(fixed);

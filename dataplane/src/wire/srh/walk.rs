@@ -33,14 +33,19 @@ pub enum Found<'a> {
 #[inline]
 pub fn find(packet: &[u8]) -> Found<'_> {
     // Nearly every packet: the header directly behind the IPv6 header, or none.
-    if let Some(front) = packet.first_chunk::<{ ipv6::LEN + FIXED_LEN }>()
-        && front[ipv6::NEXT_HEADER_AT] == protocol::ROUTING
-        && front[ipv6::LEN + ROUTING_TYPE_AT] == ROUTING_TYPE
-        && let Some(srh) = Srh::at(packet, DIRECT)
-    {
+    if let Some(srh) = direct(packet) {
         return Found::Srh(srh);
     }
     Cursor::first(packet).map_or(Found::Endless, |first| walk(packet, first, true))
+}
+
+/// The Segment Routing header directly behind the IPv6 header, when it is there and whole.
+#[inline]
+pub fn direct(packet: &[u8]) -> Option<Srh<'_>> {
+    let front = packet.first_chunk::<{ ipv6::LEN + FIXED_LEN }>()?;
+    let is_srh = front[ipv6::NEXT_HEADER_AT] == protocol::ROUTING
+        && front[ipv6::LEN + ROUTING_TYPE_AT] == ROUTING_TYPE;
+    if is_srh { Srh::at(packet, DIRECT) } else { None }
 }
 
 /// The same behind `srh`: what a node sees that takes it as used up, or is about to remove it.
