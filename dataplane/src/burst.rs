@@ -187,10 +187,10 @@ impl Meta {
         self.pending = self.pending.and(if pop { Pending::NOTED.and(Pending::POP) } else { Pending::NOTED });
     }
 
-    /// The step that [`Meta::note_advance`] noted: the SRH, if there is one, and its Segments Left. `None` when none was, or
-    /// `destination` has become a policy's first segment.
+    /// The step that [`Meta::note_advance`] noted: the SRH, if there is one, and its Segments Left. With a push pending,
+    /// `destination` has become the policy's first segment.
     pub(crate) const fn noted_advance(&self, pending: Pending) -> Option<(Option<Place>, u8)> {
-        if !pending.has(Pending::NOTED) || pending.has(Pending::PUSH) {
+        if !pending.has(Pending::NOTED) {
             return None;
         }
         Some((if self.ap.offset == 0 { None } else { Some(self.ap) }, self.ap_exchanges))

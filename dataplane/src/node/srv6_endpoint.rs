@@ -68,6 +68,11 @@ edges! {
     Ip4Length => drop Ip4Length,
 }
 
+/// True for what endpoints decapsulate.
+const fn is_carried(next_header: u8) -> bool {
+    matches!(next_header, protocol::IPV6 | protocol::IPV4 | protocol::ETHERNET)
+}
+
 /// What the steps of this node share.
 struct Endpoint<'a, B> {
     tables: &'a Tables,
@@ -94,14 +99,21 @@ impl<B: PacketBuf> Endpoint<'_, B> {
         let next_header = header.next_header();
         // Nearly every packet: an SRH right behind the IPv6 header that leads on, or right there what is carried.
         if let Some(srh) = srh::direct(packet) {
-            if !admit::is_watched(self.tables, sid, &srh, meta)
-                && let Advance::To { destination, segments_left, pop } =
-                    advance(sid, destination, hop_limit, Some(&srh))
-            {
-                let step = (destination, segments_left, pop);
-                return self.onward(sid, id, buffer, meta, step, Some(srh::DIRECT));
+            if !admit::is_watched(self.tables, sid, &srh, meta) {
+                let inside = srh.header().next_header();
+                match advance(sid, destination, hop_limit, Some(&srh)) {
+                    Advance::To { destination, segments_left, pop } => {
+                        let step = (destination, segments_left, pop);
+                        return self.onward(sid, id, buffer, meta, step, Some(srh::DIRECT));
+                    }
+                    Advance::Upper if is_carried(inside) => {
+                        let place = Place { offset: srh.end() as u16, next_header_at: srh::DIRECT.offset };
+                        return self.upper(sid, buffer, meta, UpperLayer { protocol: inside, place });
+                    }
+                    _ => {}
+                }
             }
-        } else if matches!(next_header, protocol::IPV6 | protocol::IPV4 | protocol::ETHERNET) {
+        } else if is_carried(next_header) {
             match advance(sid, destination, hop_limit, None) {
                 Advance::To { destination, segments_left, pop } => {
                     return self.onward(sid, id, buffer, meta, (destination, segments_left, pop), None);

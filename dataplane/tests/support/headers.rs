@@ -142,6 +142,12 @@ pub fn without(packet: &[u8], at: usize, announced_at: usize) -> Vec<u8> {
     shorter
 }
 
+/// False when the packet ends within its Hop-by-Hop header.
+pub fn is_hop_by_hop_whole(packet: &[u8]) -> bool {
+    let end = || packet.get(41).map(|units| 48 + 8 * usize::from(*units));
+    packet[6] != HOP_BY_HOP || end().is_some_and(|end| end <= packet.len())
+}
+
 /// A packet with `header` put before what is behind the IPv6 and a Hop-by-Hop header.
 pub fn with(packet: &[u8], mut header: Vec<u8>) -> Vec<u8> {
     let (announced_at, at) =

@@ -230,6 +230,10 @@ impl<'a> Ways<'a> {
             state.is_counted = state.is_made_here;
         }
         let Some(packet) = one_hop_older(state.packet.clone(), state.is_counted) else { return };
+        let inserts = matches!(policy.mode, Mode::Insert | Mode::InsertRed);
+        if inserts && !headers::is_hop_by_hop_whole(&packet.bytes) {
+            return;
+        }
         for (segments, _) in &policy.lists {
             let packet = pushed(self.plan, policy, segments, &packet, is_frame);
             let packet = packet.unwrap_or_else(|| panic!("a policy of mode {:?} for this", policy.mode));

@@ -155,13 +155,24 @@ fn decrement<B: PacketBuf>(buffer: &mut B, meta: &Meta) {
 
 /// To the next segment: the destination, Segments Left, and the end of an SRH that has served.
 fn make_advance<B: PacketBuf>(tables: &Tables, buffer: &mut B, meta: &Meta, pending: Pending) -> bool {
+    let pop = pending.has(Pending::POP);
     match meta.noted_advance(pending) {
-        Some((srh, segments_left)) => {
-            let pop = pending.has(Pending::POP);
+        Some((srh, segments_left)) if !pending.has(Pending::PUSH) => {
             write_advance(buffer, meta.destination, srh, segments_left, pop)
         }
-        None => make_advance_again(tables, buffer, meta),
+        Some((Some(place), segments_left)) if is_whole_segment(tables, meta) => {
+            // The noted destination has given way to the policy's; the list has it.
+            let next = srh::Srh::at(packet(buffer), place).and_then(|srh| srh.segment(segments_left));
+            next.is_some_and(|next| write_advance(buffer, next, Some(place), segments_left, pop))
+        }
+        _ => make_advance_again(tables, buffer, meta),
     }
+}
+
+/// True when the next segment stands in the list as it is: no compressed SID.
+fn is_whole_segment(tables: &Tables, meta: &Meta) -> bool {
+    let csid = Flavors::NEXT_CSID.and(Flavors::REPLACE_CSID);
+    tables.srv6.sid(meta.sid).is_some_and(|sid| !sid.flavors.has(csid))
 }
 
 /// The same for a packet whose step is not noted: what it comes to is found out once more.
