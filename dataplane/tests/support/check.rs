@@ -65,7 +65,9 @@ fn is_plain(
     let was = stage.packet.filled(packet);
     let to = octets::destination(packet);
     let is_exchanged = to != octets::destination(&was);
-    let entry = if is_exchanged { longest_match(plan, stage.vrf, to) } else { entry };
+    // A site's packet that is restored goes where its destination's own route leads, whatever had no way out before.
+    let is_restored = packet.len() < was.len();
+    let entry = if is_exchanged || is_restored { longest_match(plan, stage.vrf, to) } else { entry };
     was[7].checked_sub(u8::from(is_forwarded)) == Some(packet[7])
         && ports(plan, entry).contains(&port)
         && (canonical(packet) == canonical(&was)
