@@ -4,6 +4,8 @@
 //!  receive ─ ethernet-input ─ ip6-input ─┬─ lookup ─ (kind of result) ─┬─ rewrite ─ output ─ transmit
 //!                │                mex-peer ┘                           ├─ mex ─ next-hop ─ mex-commit ─ rewrite
 //!                                                                      ├─ mex-site ─ …
+//!                                                                      ├─ srv6-endpoint ─ lookup; what was inside: ip6-input, ip4-input, output
+//!                                                                      ├─ srv6-headend ─ lookup ─ srv6-rewrite ─ output
 //!                                                                      ├─ local: echo, neighbor discovery
 //!                                                                      └─ resolve: wait for a neighbor
 //!                ├─ ip4-input ─ lookup4 ─┬─ rewrite4 ─ output, or fragment: control cuts the packet
