@@ -204,11 +204,22 @@ impl Outer {
     }
 }
 
+/// An SRH with these segments, the last of the path first.
 fn srh_octets(segments_left: u8, entries: &[u128]) -> Vec<u8> {
-    let units = 2 * entries.len() as u8;
-    let last_entry = entries.len() as u8 - 1;
-    let mut octets = vec![protocol::IPV6, units, srh::ROUTING_TYPE, segments_left, last_entry, 0, 0, 0];
-    octets.extend(entries.iter().flat_map(|entry| entry.to_be_bytes()));
+    let path: Vec<u128> = entries.iter().rev().copied().collect();
+    let repr = srh::Repr {
+        next_header: protocol::IPV6,
+        flags: 0,
+        tag: 0,
+        path: &path,
+        is_reduced: false,
+        hmac_key_id: None,
+    };
+    let mut octets = vec![0; repr.total_len().unwrap_or_default()];
+    let _ = repr.emit(&mut octets);
+    if let Some(mut header) = srh::Header::of_mut(&mut octets) {
+        header.set_segments_left(segments_left);
+    }
     octets
 }
 

@@ -7,7 +7,7 @@ use crate::burst::{Burst, Meta, Pending};
 use crate::counters::Counters;
 use crate::graph::NodeId;
 use crate::table::{NextHop, Tables};
-use crate::wire::ext::UpperLayer;
+use crate::wire::ext::{MAX_UPPER_LAYER_WALK, UpperLayer};
 use crate::wire::srh::{self, Found};
 use crate::wire::{ext, icmpv6, ipv6, ipv6::protocol};
 
@@ -83,16 +83,21 @@ fn echo<B: PacketBuf>(
 /// 4.4).
 fn is_under_way(packet: &[u8], meta: &mut Meta) -> bool {
     let mut found = srh::find(packet);
-    let at = loop {
-        match found {
-            Found::Srh(srh) if srh.header().segments_left() == 0 => found = srh::find_behind(packet, &srh),
-            Found::Srh(srh) => break usize::from(srh.place().offset) + srh::ROUTING_TYPE_AT,
-            Found::UnknownRouting { routing_type_at } => break routing_type_at,
+    // Beyond as many headers the packet has no upper layer for this node, see `ext::upper_layer`.
+    for _ in 0..MAX_UPPER_LAYER_WALK {
+        let at = match found {
+            Found::Srh(srh) if srh.header().segments_left() == 0 => {
+                found = srh::find_behind(packet, &srh);
+                continue;
+            }
+            Found::Srh(srh) => usize::from(srh.place().offset) + srh::ROUTING_TYPE_AT,
+            Found::UnknownRouting { routing_type_at } => routing_type_at,
             _ => return false,
-        }
-    };
-    meta.parameter = at as u32;
-    true
+        };
+        meta.parameter = at as u32;
+        return true;
+    }
+    false
 }
 
 fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta: &mut Meta) -> Next {

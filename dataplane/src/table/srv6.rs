@@ -5,16 +5,10 @@ use crate::fib::PrefixSet;
 use crate::id::{NextHopId, PolicyId, PortId, SegmentListId, SidId, VrfId};
 use crate::wire::hmac::{self, Key};
 use crate::wire::ipv6::{self, protocol};
-use crate::wire::srh::{HmacTlv, Srh};
+use crate::wire::srh::{self, HmacTlv, Srh};
 
 /// Segments of one list, at most: 64 SIDs in full, or far more in CSID containers.
 pub const MAX_SEGMENTS: usize = 64;
-/// Octets of an SRH before its segment list (RFC 8754, 2).
-const SRH_FIXED_LEN: usize = 8;
-/// Octets of one segment.
-const SEGMENT_LEN: usize = 16;
-/// SRH (RFC 8754, 2).
-const ROUTING_TYPE_SRH: u8 = 4;
 /// Outer hop limit unless a policy says otherwise.
 pub const DEFAULT_HOP_LIMIT: u8 = 64;
 
@@ -233,8 +227,6 @@ pub struct SegmentList {
     pub policy: PolicyId,
     /// The first segment: the destination address.
     pub first: u128,
-    /// Octets of the template that are an IPv6 header: 40, or 0 for an insertion.
-    pub ip_len: u8,
     /// The key that an HMAC TLV is to be computed with, an index into [`Srv6::keys`]; the TLV is the last of the template.
     pub hmac_key: Option<u16>,
     template: Box<[u8]>,
@@ -257,19 +249,18 @@ impl SegmentList {
         if segments.len() > MAX_SEGMENTS {
             return Err(SegmentListError::TooMany);
         }
-        // The path backwards; an insertion ends at the packet's own destination, written when it is known.
-        let mut entries: Vec<u128> = mode.is_insert().then_some(0).into_iter().collect();
-        // A header with an HMAC lists a segment at least: there is no Last Entry of an empty list.
-        let is_reduced = mode.is_reduced() && (mode.is_insert() || segments.len() > 1 || hmac.is_none());
-        let listed = if is_reduced { segments.get(1..).unwrap_or_default() } else { segments };
-        entries.extend(listed.iter().rev());
-        let segments_left = segments.len() - usize::from(!mode.is_insert());
-        let has_srh = !entries.is_empty() || hmac.is_some();
-        let srh = if has_srh {
-            srh_octets(&entries, segments_left as u8, is_reduced, hmac.map(|(_, id)| id))
-        } else {
-            Vec::new()
-        };
+        // An insertion ends at the packet's own destination, written when it is known.
+        let own = mode.is_insert().then_some(0);
+        let path: Vec<u128> = segments.iter().copied().chain(own).collect();
+        let hmac_key_id = hmac.map(|(_, id)| id);
+        // All that an encapsulation says with one segment is in the destination address, unless there is a TLV.
+        let has_srh = path.len() > 1 || !mode.is_reduced() || hmac_key_id.is_some();
+        let is_reduced = mode.is_reduced();
+        let repr = srh::Repr { next_header: 0, flags: 0, tag: 0, path: &path, is_reduced, hmac_key_id };
+        let mut srh = vec![0; if has_srh { repr.total_len().unwrap_or_default() } else { 0 }];
+        if has_srh && repr.emit(&mut srh).is_none() {
+            return Err(SegmentListError::TooMany);
+        }
         let mut template = Vec::new();
         if !mode.is_insert() {
             let mut header = [0; ipv6::LEN];
@@ -287,10 +278,9 @@ impl SegmentList {
             }
             template.extend(header);
         }
-        let ip_len = template.len() as u8;
         template.extend(srh);
         let hmac_key = hmac.map(|(key, _)| key);
-        Ok(SegmentList { policy, first, ip_len, hmac_key, template: template.into_boxed_slice() })
+        Ok(SegmentList { policy, first, hmac_key, template: template.into_boxed_slice() })
     }
 
     /// The octets to push.
@@ -302,27 +292,6 @@ impl SegmentList {
     pub fn overhead(&self) -> usize {
         self.template.len()
     }
-}
-
-/// Octets of an HMAC TLV: type, length, D and reserved, key id, HMAC (RFC 8754, 2.1.2).
-pub const HMAC_TLV_LEN: usize = 40;
-const HMAC_TLV_TYPE: u8 = 5;
-const HMAC_D: u8 = 0x80;
-
-/// An SRH with these entries (the last segment first) whose next header is still open.
-fn srh_octets(entries: &[u128], segments_left: u8, is_reduced: bool, hmac_key_id: Option<u32>) -> Vec<u8> {
-    let tlv_len = if hmac_key_id.is_some() { HMAC_TLV_LEN } else { 0 };
-    let len = SRH_FIXED_LEN + SEGMENT_LEN * entries.len() + tlv_len;
-    let last_entry = entries.len().saturating_sub(1) as u8;
-    let mut srh = vec![0, (len / 8 - 1) as u8, ROUTING_TYPE_SRH, segments_left, last_entry, 0, 0, 0];
-    srh.extend(entries.iter().flat_map(|entry| entry.to_be_bytes()));
-    if let Some(id) = hmac_key_id {
-        // D: a reduced list does not hold the first segment, so that the destination cannot be compared with it.
-        srh.extend([HMAC_TLV_TYPE, (HMAC_TLV_LEN - 2) as u8, if is_reduced { HMAC_D } else { 0 }, 0]);
-        srh.extend(id.to_be_bytes());
-    }
-    srh.resize(len, 0);
-    srh
 }
 
 /// Upper layers that packets to a SID may carry to this node (RFC 8986, 4.1.1).
