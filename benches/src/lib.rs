@@ -2,7 +2,9 @@
 
 pub mod churn;
 pub mod fib;
+pub mod instructions;
 pub mod srv6;
+pub mod workloads;
 
 use std::sync::Arc;
 

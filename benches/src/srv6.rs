@@ -84,13 +84,22 @@ pub const WORKLOADS: [Workload; 11] = [
     },
 ];
 
+/// A worker that takes IPv4 packets out of what comes to its End.DT46, and these that come, each in a frame. `routes` are
+/// the tables that what was inside needs.
+pub fn dt46_with_ipv4(plain: &[Vec<u8>], routes: impl IntoIterator<Item = Update>) -> Bench {
+    let outer = Outer { destination: sid(1, 0xd46), segments_left: None };
+    let frames = (0..).zip(plain).map(|(flow, plain)| outer.around(plain, protocol::IPV4, flow)).collect();
+    let [first, ..] = WORKLOADS;
+    Bench::with(frames, first.tables().into_iter().chain(routes))
+}
+
 impl Workload {
     /// The frames of a burst.
     fn frames(&self, count: u32) -> Vec<Vec<u8>> {
         (0..count)
             .map(|flow| {
                 let plain = frame(crate::REACHABLE, &[], flow);
-                self.outer.map_or_else(|| plain.clone(), |outer| outer.around(&plain, flow))
+                self.outer.map_or_else(|| plain.clone(), |outer| outer.around(&plain, protocol::IPV6, flow))
             })
             .collect()
     }
@@ -178,17 +187,20 @@ impl Workload {
 }
 
 impl Outer {
-    /// This header around the packet of `plain`.
-    fn around(&self, plain: &[u8], flow: u32) -> Vec<u8> {
+    /// This header around the packet of `plain`, which is of this protocol.
+    fn around(&self, plain: &[u8], inside: u8, flow: u32) -> Vec<u8> {
         let inner = plain.get(ethernet::LEN..).unwrap_or_default();
         let path = [sid(2, 0x100), sid(3, 0x100), self.destination];
-        let srh =
-            self.segments_left.map(|segments_left| srh_octets(segments_left, &path)).unwrap_or_default();
-        let mut made = plain.get(..ethernet::LEN).unwrap_or_default().to_vec();
+        let srh = self
+            .segments_left
+            .map(|segments_left| srh_octets(segments_left, inside, &path))
+            .unwrap_or_default();
+        let mut made = plain.get(..ethernet::LEN - 2).unwrap_or_default().to_vec();
+        made.extend(ethernet::TYPE_IPV6.to_be_bytes());
         let mut header = [0; ipv6::LEN];
         let repr = ipv6::Repr {
             payload_len: (srh.len() + inner.len()) as u16,
-            next_header: if srh.is_empty() { protocol::IPV6 } else { protocol::ROUTING },
+            next_header: if srh.is_empty() { inside } else { protocol::ROUTING },
             hop_limit: 64,
             source: SOURCE,
             destination: self.destination,
@@ -205,16 +217,9 @@ impl Outer {
 }
 
 /// An SRH with these segments, the last of the path first.
-fn srh_octets(segments_left: u8, entries: &[u128]) -> Vec<u8> {
+fn srh_octets(segments_left: u8, next_header: u8, entries: &[u128]) -> Vec<u8> {
     let path: Vec<u128> = entries.iter().rev().copied().collect();
-    let repr = srh::Repr {
-        next_header: protocol::IPV6,
-        flags: 0,
-        tag: 0,
-        path: &path,
-        is_reduced: false,
-        hmac_key_id: None,
-    };
+    let repr = srh::Repr { next_header, flags: 0, tag: 0, path: &path, is_reduced: false, hmac_key_id: None };
     let mut octets = vec![0; repr.total_len().unwrap_or_default()];
     let _ = repr.emit(&mut octets);
     if let Some(mut header) = srh::Header::of_mut(&mut octets) {

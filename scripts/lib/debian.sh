@@ -20,6 +20,9 @@ python3              the lab is written in it
 PACKAGES_TEST="
 python3-scapy        makes and checks the packets of the wire tests
 "
+PACKAGES_COUNT="
+valgrind             callgrind counts instructions
+"
 # as_root COMMAND...: run it with root's rights.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
