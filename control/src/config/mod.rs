@@ -1,6 +1,6 @@
 //! The configuration file: TOML as written, then validated.
 //!
-//! [`parse`] goes over a text in stages. `raw` reads it as written: the known keys, each value of
+//! [`parse`] goes over a text in stages. `plain_routes` takes out the routes of a large table, which need no parser; `raw` reads it as written: the known keys, each value of
 //! the right type, with its place in the text. `validate` gives the values their meaning and
 //! checks them against each other; the result is a [`Config`] that the rest of the program can
 //! take at its word. Both stages go on after a problem, so that one run shows all of them.
@@ -18,6 +18,7 @@ pub mod address;
 pub mod limits;
 mod model;
 mod next_hop;
+mod plain_routes;
 pub mod prefix;
 mod raw;
 mod report;
@@ -45,13 +46,26 @@ pub(crate) use report::{Report, alternatives, quoted};
 /// Every problem found, in the order of the text. A text that is not TOML is not looked at any
 /// further: what a broken line would have said changes the meaning of those after it.
 pub fn parse(file_name: &str, text: &str) -> Result<(Config, Vec<Warning>), Vec<Problem>> {
+    parse_beside(file_name, text, plain_routes::take(text))
+}
+
+/// The same, with some of the routes taken out of the text before.
+fn parse_beside<'t>(
+    file_name: &str,
+    text: &'t str,
+    plain: plain_routes::Plain<'t>,
+) -> Result<(Config, Vec<Warning>), Vec<Problem>> {
     let report = Report::new(file_name, text);
-    let (table, errors) = DeTable::parse_recoverable(text);
+    let (table, errors) = DeTable::parse_recoverable(plain.rest.as_deref().unwrap_or(text));
+    if plain.rest.is_some() && !errors.is_empty() {
+        // What follows from an error shows in the whole text only.
+        return parse_beside(file_name, text, plain_routes::Plain::default());
+    }
     let is_toml = note_syntax_errors(&report, &errors);
     if !is_toml {
         return Err(report.problems());
     }
-    let raw = raw::RawConfig::read(table.get_ref(), &report);
+    let raw = raw::RawConfig::read(table.get_ref(), plain.routes, &report);
     let config = validate::validate(&raw, &report);
     let problems = report.problems();
     if problems.is_empty() { Ok((config, report.warnings())) } else { Err(problems) }

@@ -60,6 +60,7 @@ pub(super) struct RawNeighbor<'t> {
 }
 
 pub(super) struct RawRoute<'t> {
+    pub at: usize,
     pub prefix: Text<'t>,
     /// `Err`: there is one, of the wrong type.
     pub vrf: Result<Text<'t>, ()>,
@@ -108,7 +109,8 @@ pub(super) struct RawSite<'t> {
 }
 
 impl<'t> RawConfig<'t> {
-    pub fn read(table: &'t DeTable<'t>, report: &Report<'t>) -> Self {
+    /// `plain` are routes that stand in the text and not in the table.
+    pub fn read(table: &'t DeTable<'t>, plain: Vec<RawRoute<'t>>, report: &Report<'t>) -> Self {
         let mut root = Section::root(table, report);
         let list = |word| format!("a list of sections, each written [[{word}]]");
         let mut each = |word, title, max| root.tables(word, title, max, &list(word)).unwrap_or_default();
@@ -116,7 +118,8 @@ impl<'t> RawConfig<'t> {
         let neighbors = each("neighbor", "[[neighbor]]", limits::MAX_NEIGHBORS);
         let neighbors = neighbors.into_iter().map(RawNeighbor::read).collect();
         let routes = each("route", "[[route]]", limits::MAX_ROUTES);
-        let routes = routes.into_iter().map(|section| RawRoute::read(section, report)).collect();
+        let routes =
+            all_routes(plain, routes.into_iter().map(|section| RawRoute::read(section, report)), report);
         let config = Self {
             dpdk: root.table("dpdk", "[dpdk]").map(RawDpdk::read).unwrap_or_default(),
             icmp: root.table("icmp", "[icmp]").map(RawIcmp::read).unwrap_or_default(),
@@ -129,6 +132,25 @@ impl<'t> RawConfig<'t> {
         root.finish();
         config
     }
+}
+
+/// Routes of both origins in the order of the text, as many as there may be.
+fn all_routes<'t>(
+    mut plain: Vec<RawRoute<'t>>,
+    others: impl Iterator<Item = RawRoute<'t>>,
+    report: &Report<'t>,
+) -> Vec<RawRoute<'t>> {
+    let sorted = plain.len();
+    plain.extend(others);
+    if plain.len() > sorted {
+        plain.sort_by_key(|route| route.at);
+    }
+    let max = limits::MAX_ROUTES;
+    if let Some(beyond) = plain.get(max) {
+        report.problem(beyond.at, format!("more than {max} of [[route]]; at most {max} are possible"));
+        plain.truncate(max);
+    }
+    plain
 }
 
 impl<'t> RawDpdk<'t> {
@@ -213,6 +235,7 @@ impl<'t> RawNeighbor<'t> {
 
 impl<'t> RawRoute<'t> {
     fn read(mut section: Section<'t, '_>, report: &Report<'t>) -> Self {
+        let at = section.at;
         let prefix = section.string("prefix", "a string like \"2001:db8::/32\"");
         let vrf = optional(&mut section, "vrf", NAME);
         let expected = "a list of next hops, like [{ address = \"2001:db8:a::2\", port = \"isp-a\" }]";
@@ -243,7 +266,7 @@ impl<'t> RawRoute<'t> {
         };
         section.require("prefix", "prefix = \"...\"");
         section.finish();
-        Self { prefix, vrf, action }
+        Self { at, prefix, vrf, action }
     }
 }
 

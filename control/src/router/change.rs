@@ -85,7 +85,8 @@ impl<B: PacketBuf> Router<B> {
 
     /// Routes, static neighbors and sites of the configuration; `watched` were the next hops before.
     fn load(&mut self, watched: &[(PortId, u128)], now_ns: u64) -> Result<(), String> {
-        for route in self.config.routes.clone() {
+        // The RIB has them from now on: a full table is not kept twice.
+        for route in std::mem::take(&mut self.config.routes) {
             let vrf = self.rib.vrf(&route.vrf)?;
             let (prefix, action) = rib::resolve(&route, |name| self.port_id(name))?;
             self.rib.insert(vrf, prefix, action)?;

@@ -25,6 +25,8 @@ const DATA_ROOM_BYTES: u16 = 2048;
 const FRAME_OVERHEAD_BYTES: u16 = 18;
 /// Buffers take at most this part of the memory: the rest is for devices.
 const POOL_SHARE: (u64, u64) = (3, 4);
+/// Hugepages for everything besides packet buffers: descriptor rings and what drivers keep, MiB.
+const DEVICES_MB: u64 = 32;
 /// The least that a frame takes in a capture file: its record header, and an Ethernet header, octets.
 const CAPTURED_MIN_BYTES: u64 = 16 + 14;
 const MIB: u64 = 1 << 20;
@@ -37,10 +39,13 @@ const FILE_PREFIX: &str = "mexfwd";
 /// # Errors
 /// The configured memory is too small, or what EAL says.
 pub fn start(config: &Config) -> Result<(Eal, Mempool), RunError> {
-    let is_huge = takes_hugepages(config);
     let data_room_bytes = data_room_bytes(config);
+    let huge_mb = huge_mb(config, data_room_bytes)?;
+    let is_huge = takes_hugepages(config, huge_mb);
     let count = buffers(config, buffer_bytes(data_room_bytes, is_huge))?;
-    let eal = Eal::init(&options(config, is_huge)).map_err(RunError::Environment)?;
+    // Ordinary pages become memory when they are written to, but there will never be more of them.
+    let memory_mb = if is_huge { huge_mb } else { memory_mb(config) };
+    let eal = Eal::init(&options(config, is_huge, memory_mb)).map_err(RunError::Environment)?;
     let pool = MempoolConfig { count, cache: POOL_CACHE, data_room_bytes, socket: None };
     let pool = Mempool::new(&eal, &pool).map_err(RunError::Environment)?;
     Ok((eal, pool))
@@ -50,20 +55,26 @@ fn memory_mb(config: &Config) -> u64 {
     config.dpdk.memory_bytes.div_ceil(MIB)
 }
 
-fn takes_hugepages(config: &Config) -> bool {
+/// Hugepages to take at start, MiB: for the packet buffers and what devices commonly need, not more than is configured. Devices
+/// that need more get it while they start.
+fn huge_mb(config: &Config, data_room_bytes: u16) -> Result<u64, RunError> {
+    let bytes = buffer_bytes(data_room_bytes, true);
+    let pool_bytes = u64::from(buffers(config, bytes)?) * bytes;
+    Ok((pool_bytes.div_ceil(MIB) + DEVICES_MB).min(memory_mb(config)))
+}
+
+fn takes_hugepages(config: &Config, wanted_mb: u64) -> bool {
     if config.dpdk.hugepages == Hugepages::Off {
         return false;
     }
-    let (free_mb, memory_mb) = (dpdk::free_hugepages_mb(), memory_mb(config));
-    if free_mb < memory_mb {
-        tracing::info!(
-            "ordinary memory: {free_mb} MiB of hugepages are free, {memory_mb} MiB are configured"
-        );
+    let free_mb = dpdk::free_hugepages_mb();
+    if free_mb < wanted_mb {
+        tracing::info!("ordinary memory: {free_mb} MiB of hugepages are free, {wanted_mb} MiB are needed");
     }
-    free_mb >= memory_mb
+    free_mb >= wanted_mb
 }
 
-fn options(config: &Config, is_huge: bool) -> EalOptions {
+fn options(config: &Config, is_huge: bool, memory_mb: u64) -> EalOptions {
     let devices: Vec<&str> = config.ports.iter().filter_map(|port| port.device.as_deref()).collect();
     let pci: Vec<&str> = devices.into_iter().filter(|device| is_pci(device)).collect();
     let mut options = EalOptions::new()
@@ -71,7 +82,7 @@ fn options(config: &Config, is_huge: bool) -> EalOptions {
         .no_huge(!is_huge)
         // Other processes' devices map this memory by its files: few of them.
         .single_file_segments(is_huge)
-        .memory_mb(u32::try_from(memory_mb(config)).unwrap_or(u32::MAX))
+        .memory_mb(u32::try_from(memory_mb).unwrap_or(u32::MAX))
         .no_pci(pci.is_empty())
         .iova_va(!is_huge || pci.is_empty())
         .telemetry(true)
@@ -188,6 +199,17 @@ mod tests {
         };
         let enough = config(&format!("[dpdk]\nmemory = \"{needed_mb}M\"\nworkers = [0]\n{port}"));
         assert!(buffers(&enough, 4096).is_ok(), "{needed_mb} MiB");
+    }
+
+    #[test]
+    fn hugepages_are_taken_for_what_there_is_and_not_for_all_that_may_be() {
+        let port = "[[port]]\nname = \"a\"\ndevice = \"net_null0\"\n";
+        let taken = |memory| {
+            let config = config(&format!("[dpdk]\nmemory = \"{memory}M\"\nworkers = [0]\n{port}"));
+            huge_mb(&config, data_room_bytes(&config)).unwrap()
+        };
+        // 8191 buffers of 2432 octets are 19 MiB.
+        assert_eq!((taken(512), taken(4096), taken(48)), (51, 51, 48));
     }
 
     #[test]

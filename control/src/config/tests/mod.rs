@@ -2,6 +2,7 @@
 
 mod accepted;
 mod broken;
+mod plain_routes;
 mod properties;
 mod references;
 mod srv6;
