@@ -2,6 +2,7 @@
 
 pub mod churn;
 pub mod fib;
+pub mod generator;
 pub mod instructions;
 pub mod srv6;
 pub mod workloads;
