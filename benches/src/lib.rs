@@ -4,6 +4,7 @@ pub mod churn;
 pub mod fib;
 pub mod generator;
 pub mod instructions;
+pub mod rfc2544;
 pub mod srv6;
 pub mod workloads;
 

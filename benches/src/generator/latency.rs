@@ -68,6 +68,7 @@ impl Latencies {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "small numbers")]
 mod tests {
     use super::*;
 

@@ -77,6 +77,7 @@ fn per_tick(rate_pps: f64, ticks_hz: u64) -> u128 {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

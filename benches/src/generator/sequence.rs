@@ -105,6 +105,7 @@ fn place(index: u64) -> (usize, u64) {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_sign_loss, reason = "never negative")]
 mod tests {
     use std::collections::HashSet;
 

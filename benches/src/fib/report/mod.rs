@@ -1,6 +1,6 @@
 //! The results for others: JSON for programs, markdown and SVG for readers.
 
-mod chart;
+pub mod chart;
 mod json;
 mod markdown;
 mod plots;
