@@ -24,6 +24,7 @@ const FRAME_MIN_BYTES: u32 = 64;
 /// Exit status 1 when a frame was not forwarded as it has to be.
 #[derive(Parser, Debug)]
 #[command(name = "scripts/bench rfc2544")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 struct Options {
     /// Devices under test, measured in turn
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "mexfwd,testpmd")]
@@ -59,6 +60,9 @@ struct Options {
     /// Searches for the longest burst (RFC 9004 wants 50)
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=1000))]
     bursts: u32,
+    /// The longest burst tried, in seconds at the rate of the wire (RFC 2544 has 2)
+    #[arg(long, value_name = "S", default_value_t = 0.5, value_parser = seconds)]
+    burst_seconds: f64,
     /// Recoveries after overload
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=1000))]
     recoveries: u32,
@@ -159,6 +163,7 @@ fn all(options: &Options) -> Result<ExitCode, String> {
         resolution: options.resolution,
         tolerances: vec![1e-4, 1e-5, 0.0],
         bursts: options.bursts,
+        burst_seconds: options.burst_seconds,
         recoveries: options.recoveries,
         overload_seconds: options.overload_seconds,
         line_gbps: options.line_gbps,

@@ -19,8 +19,6 @@ const RELIEF: f64 = 0.5;
 /// Octets of preamble, gap and frame check sequence around a frame on a wire.
 const WIRE_OVERHEAD_BYTES: f64 = 24.0;
 const BITS_PER_BYTE: f64 = 8.0;
-/// The longest burst tried, in seconds at the rate of the wire (RFC 2544, 26.4).
-const BURST_MAX_S: f64 = 2.0;
 const BURST_RESOLUTION: f64 = 0.01;
 /// Room for a generator that is slower than the wire.
 const BURST_PATIENCE: f64 = 10.0;
@@ -42,6 +40,8 @@ pub struct Plan {
     pub tolerances: Vec<f64>,
     /// Searches for the longest burst; none when 0.
     pub bursts: u32,
+    /// The longest burst tried, in seconds at the rate of the wire.
+    pub burst_seconds: f64,
     /// Recoveries; none when 0.
     pub recoveries: u32,
     /// Seconds of overload before a recovery.
@@ -251,7 +251,7 @@ impl<'a> Procedure<'a> {
         let (line_pps, mut offered_pps) = (self.line_pps, 0.0f64);
         let mut frames = Vec::new();
         for _ in 0..self.plan.bursts {
-            let found = search(rules, line_pps * BURST_MAX_S, 0.0, |load| {
+            let found = search(rules, line_pps * self.plan.burst_seconds, 0.0, |load| {
                 let count = load.max(1.0);
                 let mut burst = Load::steady(line_pps, count / line_pps * BURST_PATIENCE);
                 #[expect(clippy::cast_sign_loss, reason = "a number of frames")]

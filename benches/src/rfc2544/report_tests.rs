@@ -48,6 +48,7 @@ fn report() -> Report {
             resolution: 0.02,
             tolerances: vec![1e-4, 0.0],
             bursts: 1,
+            burst_seconds: 1.0,
             recoveries: 1,
             overload_seconds: 1.0,
             line_gbps: 10.0,
