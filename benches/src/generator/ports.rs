@@ -13,6 +13,8 @@ const BUFFER_CACHE: u32 = 512;
 /// Ethernet header and frame check sequence.
 const FRAME_OVERHEAD_BYTES: u16 = 18;
 const DATA_ROOM_MIN_BYTES: u16 = 2048;
+/// Nothing is shared by files, so that several generators may have the same one.
+const FILE_PREFIX: &str = "generator";
 const LINK_POLL: Duration = Duration::from_millis(10);
 /// Drivers whose transmit ring is the receive ring of the device under test, as there is no wire between: a frame that
 /// finds it full is lost there. Other devices have a wire of their own, whose frames wait.
@@ -105,7 +107,7 @@ fn options(devices: &Devices) -> EalOptions {
         .memory_mb(devices.memory_mb)
         .no_pci(pci.is_empty())
         .iova_va(pci.is_empty() || !devices.has_hugepages)
-        .file_prefix(&format!("generator{}", std::process::id()))
+        .file_prefix(FILE_PREFIX)
         .log_level(LogLevel::Error)
         .force_max_simd_bitwidth(512);
     pci.into_iter().fold(options, EalOptions::allow)

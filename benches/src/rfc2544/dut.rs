@@ -128,7 +128,7 @@ impl Seat {
             command.args(["--no-huge", "--no-shconf"]);
         }
         command.args(["--no-telemetry", "--force-max-simd-bitwidth=512"]);
-        command.arg(format!("--file-prefix=rfc2544-{}", std::process::id()));
+        command.arg("--file-prefix=rfc2544");
         command.arg("-m").arg(self.memory_mb.to_string());
         if self.pci.is_none() {
             command.arg("--no-pci");

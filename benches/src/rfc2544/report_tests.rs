@@ -8,7 +8,7 @@ fn found(load: f64, loss_tolerance: f64) -> Found {
         Trial { load: load * 1.2, loss_ratio: 0.1, is_valid: true },
         Trial { load, loss_ratio: loss_tolerance, is_valid: true },
     ];
-    Found { load, loss_tolerance, is_bound: false, failed_and_passed: 1, invalid: 0, trials }
+    Found { load, loss_tolerance, is_bound: false, failed_and_passed: 1, trials, ..Found::default() }
 }
 
 fn measured(pdr: f64) -> Measured {
