@@ -6,6 +6,7 @@ pub mod generator;
 pub mod instructions;
 pub mod rfc2544;
 pub mod srv6;
+pub mod throughput;
 pub mod workloads;
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! SRv6 workloads for [`Bench`]: the same kinds of packets as `scripts/bench-seats --set srv6`.
+//! SRv6 workloads for [`Bench`]: the same kinds of packets as `scripts/bench forward`.
 
 use std::sync::Arc;
 

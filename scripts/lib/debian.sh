@@ -23,6 +23,13 @@ python3-scapy        makes and checks the packets of the wire tests
 PACKAGES_COUNT="
 valgrind             callgrind counts instructions
 "
+PACKAGES_RIVALS="
+dpdk-dev             dpdk-testpmd: what the seats of a bench cost by themselves
+dpdk-doc             the sources of DPDK's example l3fwd
+iproute2             the kernel's seat: network namespaces, links, routes
+procps               sysctl
+patch                changes of l3fwd that the seats need
+"
 # as_root COMMAND...: run it with root's rights.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then

@@ -100,7 +100,7 @@ fn name() -> String {
 
 /// How many second-level tables of 256 entries hang below a front of 24 bits: one for each prefix of that many bits,
 /// and of each 8 bits more, that a longer route has.
-fn tbl8_count(table: &Table) -> usize {
+pub(crate) fn tbl8_count(table: &Table) -> usize {
     let mut count = 0;
     let mut len = FRONT_LEN;
     while len < table.longest_len() {
@@ -113,7 +113,7 @@ fn tbl8_count(table: &Table) -> usize {
 
 /// How many of them rte_fib6 wants to have room for. It does not count what it shares: a route reserves one for each 8
 /// bits between its length and that of the route around it.
-fn tbl8_reserved(table: &Table) -> usize {
+pub(crate) fn tbl8_reserved(table: &Table) -> usize {
     let steps = |len: u8| usize::from(len.max(FRONT_LEN).div_ceil(STRIDE));
     let mut open: Vec<Prefix6> = Vec::new();
     let mut count = 0;
