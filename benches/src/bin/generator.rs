@@ -1,10 +1,14 @@
 //! Sends frames to a device under test and looks at what comes back.
 
 use std::io::{BufRead, Cursor};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use benches::generator::{Devices, Engine, Kind, Load, Ports, Request, Stations, WorkloadRequest, serve};
+use benches::generator::{
+    Devices, Engine, Kind, Load, Plan, Ports, Request, Stations, Wanted, Workload, WorkloadRequest,
+    destinations, pcap, serve,
+};
 use clap::{Parser, ValueEnum};
 
 /// Sends frames to a device under test at a paced rate, and looks at what comes back: loss, order, duplicates, latency, and
@@ -13,11 +17,14 @@ use clap::{Parser, ValueEnum};
 #[command(name = "generator")]
 struct Options {
     /// Device that leads to the device under test: `net_virtio_user0,path=SOCKET,queue_size=1024`, or a PCI address
-    #[arg(long, value_name = "DEVICE")]
-    to_dut: String,
+    #[arg(long, value_name = "DEVICE", required_unless_present = "pcap")]
+    to_dut: Option<String>,
     /// Device that comes from it
-    #[arg(long, value_name = "DEVICE")]
-    from_dut: String,
+    #[arg(long, value_name = "DEVICE", required_unless_present = "pcap")]
+    from_dut: Option<String>,
+    /// Only write the frames of the workload into a capture, one of each flow
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
     /// Serve requests, lines of JSON from standard input, instead of running one trial
     #[arg(long)]
     serve: bool,
@@ -96,13 +103,16 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), String> {
+    if let Some(path) = &options.pcap {
+        return write_capture(options, path);
+    }
     let has_hugepages = match options.hugepages {
         Hugepages::Auto => dpdk::free_hugepages_mb() >= u64::from(options.memory_mb),
         other => other == Hugepages::On,
     };
     let ports = Ports::open(&Devices {
-        to_dut: options.to_dut.clone(),
-        from_dut: options.from_dut.clone(),
+        to_dut: options.to_dut.clone().unwrap_or_default(),
+        from_dut: options.from_dut.clone().unwrap_or_default(),
         core: options.core,
         memory_mb: options.memory_mb,
         has_hugepages,
@@ -117,6 +127,19 @@ fn run(options: &Options) -> Result<(), String> {
     };
     serve(&mut engine, options.stations.unwrap_or_default(), requests, std::io::stdout())
         .map_err(|error| error.to_string())
+}
+
+/// The frames as they are sent, for generators that play captures.
+fn write_capture(options: &Options, path: &Path) -> Result<(), String> {
+    let workload = Workload::new(&Plan {
+        kind: options.workload,
+        frame_bytes: options.size,
+        destinations: destinations(options.flows as usize),
+        stations: options.stations.unwrap_or_default(),
+        wanted: Wanted::Forwarded,
+    })?;
+    let frames = workload.templates.iter().map(|template| template.sent.as_slice());
+    std::fs::write(path, pcap(frames)).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// The requests of one trial.

@@ -67,7 +67,7 @@ struct Options {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=1000))]
     recoveries: u32,
     /// The wire: no more is offered, and bursts come at this rate
-    #[arg(long, value_name = "GBPS", default_value_t = 10.0, value_parser = gbps)]
+    #[arg(long, value_name = "GBPS", default_value_t = 25.0, value_parser = gbps)]
     line_gbps: f64,
     /// virtio: processes and memory in between. pci: real NICs
     #[arg(long, value_enum, default_value_t = SeatKind::Virtio)]

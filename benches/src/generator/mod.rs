@@ -34,6 +34,7 @@ mod engine;
 mod latency;
 mod pace;
 mod packet;
+mod pcap;
 mod ports;
 mod probe;
 mod sequence;
@@ -43,6 +44,7 @@ mod workload;
 
 pub use client::{Client, Command};
 pub use engine::Engine;
+pub use pcap::pcap;
 pub use ports::{Devices, Ports};
 pub use serve::serve;
 pub use trial::{

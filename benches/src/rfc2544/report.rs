@@ -185,6 +185,7 @@ fn medians(report: &Report, scenario: Scenario, dut: Dut) -> Value {
         "overload-mpps": rate(&|measured| Some(measured.overload_pps)),
         "pdr-mpps": rate(&|measured| Some(measured.pdr.load)),
         "pdr-is-bound": of.iter().any(|measured| measured.pdr.is_bound),
+        "pdr-is-generator-limited": of.iter().any(|measured| measured.pdr.is_generator_limited),
         "ndr-mpps": ndr,
         "latency-at-50-percent": latencies(0),
         "latency-at-90-percent": latencies(1),
@@ -227,7 +228,7 @@ fn introduction(report: &Report) -> String {
          {}; {}; {}; {} priority. One worker on the last core, the generator on the first. Medians of {rounds} rounds; in each, \
          every device was measured with every workload, in turn.\n\n\
          Trials of {} s. A rate passes when one of {} trials does (binary search with loss verification); the bounds are {} % \
-         apart at the end. Frame sizes are without the frame check sequence; of 64 frames one is compared octet by octet.\n\n\
+         apart at the end. \"At least\": the wire of {} Gbit/s or the generator had no more. Frame sizes are without the frame check sequence; of 64 frames one is compared octet by octet.\n\n\
          ![Latency against load](rfc2544-latency.svg)\n![Loss against load](rfc2544-loss.svg)\n",
         if report.seat == "virtio" { "virtio" } else { "real NICs" },
         report.machine,
@@ -237,6 +238,7 @@ fn introduction(report: &Report) -> String {
         plan.seconds,
         plan.repetitions + 1,
         plan.resolution * 100.0,
+        plan.line_gbps,
     )
 }
 
@@ -253,7 +255,12 @@ fn rates(out: &mut String, report: &Report) {
                 report.median(scenario, dut, value).map_or("-".to_owned(), |pps| format!("{:.2}", mpps(pps)))
             };
             let of = report.of(scenario, dut);
-            let bound = if of.iter().any(|measured| measured.pdr.is_bound) { "at least " } else { "" };
+            let bound =
+                if of.iter().any(|measured| measured.pdr.is_bound || measured.pdr.is_generator_limited) {
+                    "at least "
+                } else {
+                    ""
+                };
             let pdr = value(&|measured| Some(measured.pdr.load));
             let _ = write!(out, "| {} | {} | {dut} | {bound}{pdr} |", scenario.0, scenario.1);
             for at in 0..report.plan.tolerances.len() {

@@ -46,6 +46,8 @@ pub struct Found {
     pub failed_and_passed: u32,
     /// Trials in which the generator did not keep up.
     pub invalid: u32,
+    /// The next higher load failed because the generator did not keep up, not because of the device.
+    pub is_generator_limited: bool,
     /// Times that a load passed which had failed before with all its repetitions.
     pub resumed: u32,
     /// Every trial of this search.
@@ -66,25 +68,26 @@ pub fn search(
     mut trial: impl FnMut(f64) -> Result<Trial, String>,
 ) -> Result<Found, String> {
     let mut found = Found { loss_tolerance: tolerance, ..Found::default() };
-    if passes(rules, most, &mut found, &mut trial)? {
+    let first = passes(rules, most, &mut found, &mut trial)?;
+    if first == Verdict::Passes {
         found.load = most;
         found.is_bound = true;
         return Ok(found);
     }
-    // Loads that failed, the lowest last.
-    let mut failed = vec![most];
-    while let Some(fails_at) = failed.last().copied() {
+    // Loads that failed, and how; the lowest last.
+    let mut failed = vec![(most, first)];
+    while let Some((fails_at, verdict)) = failed.last().copied() {
+        found.is_generator_limited = verdict == Verdict::Unknown;
         // A device that loses at any load would be searched for ever.
         if fails_at - found.load > fails_at * rules.resolution && fails_at > most * LOWEST {
             let middle = f64::midpoint(found.load, fails_at);
-            if passes(rules, middle, &mut found, &mut trial)? {
-                found.load = middle;
-            } else {
-                failed.push(middle);
+            match passes(rules, middle, &mut found, &mut trial)? {
+                Verdict::Passes => found.load = middle,
+                fails => failed.push((middle, fails)),
             }
             continue;
         }
-        if !passes(rules, fails_at, &mut found, &mut trial)? {
+        if passes(rules, fails_at, &mut found, &mut trial)? != Verdict::Passes {
             break;
         }
         found.load = fails_at;
@@ -92,7 +95,17 @@ pub fn search(
         failed.pop();
     }
     found.is_bound = found.load >= most;
+    found.is_generator_limited &= !found.is_bound;
     Ok(found)
+}
+
+/// What the trials of a load say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Passes,
+    Fails,
+    /// The generator did not keep up in any of them.
+    Unknown,
 }
 
 /// Whether a load passes, in one of its trials. Those in which the generator did not keep up do not count, but have an end.
@@ -101,7 +114,7 @@ fn passes(
     load: f64,
     found: &mut Found,
     trial: &mut impl FnMut(f64) -> Result<Trial, String>,
-) -> Result<bool, String> {
+) -> Result<Verdict, String> {
     let (mut failed, mut invalid) = (0, 0);
     while failed <= rules.repetitions && invalid <= INVALID_FACTOR * rules.repetitions {
         let trial = trial(load)?;
@@ -111,12 +124,12 @@ fn passes(
             found.invalid += 1;
         } else if trial.loss_ratio <= found.loss_tolerance {
             found.failed_and_passed += failed;
-            return Ok(true);
+            return Ok(Verdict::Passes);
         } else {
             failed += 1;
         }
     }
-    Ok(false)
+    Ok(if failed > 0 { Verdict::Fails } else { Verdict::Unknown })
 }
 
 #[cfg(test)]
@@ -156,7 +169,7 @@ mod tests {
             Ok(trial)
         })
         .unwrap();
-        assert!((4.9..=5.0).contains(&found.load), "{}", found.load);
+        assert!((4.9..=5.0).contains(&found.load) && !found.is_generator_limited, "{}", found.load);
         assert!(found.failed_and_passed > 0);
     }
 
@@ -182,6 +195,7 @@ mod tests {
             search(RULES, 10.0, 0.0, |load| Ok(Trial { load, loss_ratio: 0.0, is_valid: load <= 3.0 }))
                 .unwrap();
         assert!((2.9..=3.0).contains(&found.load) && found.invalid > 0, "{found:?}");
+        assert!(found.is_generator_limited);
     }
 
     #[test]
