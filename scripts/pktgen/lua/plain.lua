@@ -1,0 +1,5 @@
+-- Plain IPv6 forwarding.
+-- pktgen must have been started with the capture of this scenario: scripts/pktgen/run does that.
+local directory = os.getenv("MEXFWD_PKTGEN") or "."
+package.path = package.path .. ";" .. directory .. "/?.lua"
+require("mexfwd").main("plain")

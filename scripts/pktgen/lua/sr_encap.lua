@@ -1,0 +1,5 @@
+-- SRv6 H.Encaps: plain packets that the policy one takes; mexfwd runs with sr-encap.toml.
+-- pktgen must have been started with the capture of this scenario: scripts/pktgen/run does that.
+local directory = os.getenv("MEXFWD_PKTGEN") or "."
+package.path = package.path .. ";" .. directory .. "/?.lua"
+require("mexfwd").main("sr-encap")

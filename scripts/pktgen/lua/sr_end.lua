@@ -1,0 +1,5 @@
+-- SRv6 End: an SRH of three segments, of which two are left.
+-- pktgen must have been started with the capture of this scenario: scripts/pktgen/run does that.
+local directory = os.getenv("MEXFWD_PKTGEN") or "."
+package.path = package.path .. ";" .. directory .. "/?.lua"
+require("mexfwd").main("sr-end")

@@ -1,0 +1,7 @@
+"""Packets with an AP header that is not needed."""
+
+from mexfwd import Profile
+
+
+def register():
+    return Profile("mex-idle")

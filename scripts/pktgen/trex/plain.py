@@ -1,0 +1,7 @@
+"""Plain IPv6 forwarding."""
+
+from mexfwd import Profile
+
+
+def register():
+    return Profile("plain")
