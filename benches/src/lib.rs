@@ -2,8 +2,10 @@
 
 pub mod churn;
 pub mod fib;
+pub mod footprint;
 pub mod generator;
 pub mod instructions;
+pub mod live;
 pub mod rfc2544;
 pub mod srv6;
 pub mod throughput;

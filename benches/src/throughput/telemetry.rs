@@ -63,7 +63,11 @@ impl Telemetry {
             .map_err(|error| BenchError(format!("telemetry: {error}")))
     }
 
-    fn ask(&self, command: &str) -> Result<Value, BenchError> {
+    /// What it says to a command.
+    ///
+    /// # Errors
+    /// The process is gone.
+    pub fn ask(&self, command: &str) -> Result<Value, BenchError> {
         send(&self.socket, command.as_bytes(), SendFlags::empty())
             .map_err(|error| BenchError(format!("telemetry: {command}: {error}")))?;
         let topic = command.split(',').next().unwrap_or_default();
