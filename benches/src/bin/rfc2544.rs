@@ -43,13 +43,13 @@ struct Options {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// Seconds of a trial of a search (RFC 2544 wants 60 for the final one)
-    #[arg(long, value_name = "S", default_value_t = 0.5, value_parser = seconds)]
+    #[arg(long, value_name = "S", default_value_t = 0.2, value_parser = seconds)]
     seconds: f64,
     /// Seconds of a trial of the latency curve (RFC 8219 wants 120)
     #[arg(long, value_name = "S", default_value_t = 0.5, value_parser = seconds)]
     latency_seconds: f64,
     /// Seconds of overload before a recovery (RFC 2544 wants 60)
-    #[arg(long, value_name = "S", default_value_t = 0.5, value_parser = seconds)]
+    #[arg(long, value_name = "S", default_value_t = 0.3, value_parser = seconds)]
     overload_seconds: f64,
     /// How often a trial that failed is repeated
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=100))]
@@ -61,7 +61,7 @@ struct Options {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=1000))]
     bursts: u32,
     /// The longest burst tried, in seconds at the rate of the wire (RFC 2544 has 2)
-    #[arg(long, value_name = "S", default_value_t = 0.5, value_parser = seconds)]
+    #[arg(long, value_name = "S", default_value_t = 0.1, value_parser = seconds)]
     burst_seconds: f64,
     /// Recoveries after overload
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=1000))]

@@ -20,6 +20,11 @@ const RELIEF: f64 = 0.5;
 const WIRE_OVERHEAD_BYTES: f64 = 24.0;
 const BITS_PER_BYTE: f64 = 8.0;
 const BURST_RESOLUTION: f64 = 0.01;
+/// Rates and bursts below these shares of the upper bound are not searched: a ring holds a thousandth of a second's frames.
+const RATE_LOWEST: f64 = 0.01;
+const BURST_LOWEST: f64 = 1e-4;
+/// How long the last frames of a burst may take, ms.
+const BURST_DRAIN_MS: f64 = 20.0;
 /// Room for a generator that is slower than the wire.
 const BURST_PATIENCE: f64 = 10.0;
 const LATENCY_SHARES: [f64; 2] = [0.5, 0.9];
@@ -174,14 +179,7 @@ impl<'a> Procedure<'a> {
     /// # Errors
     /// A trial cannot be run; or nothing at all came back.
     pub fn run(mut self, say: &dyn Fn(&str)) -> Result<Measured, String> {
-        let overload = self.trial(&Load::steady(self.line_pps, self.plan.seconds))?;
-        let overload_pps = overload.received_pps();
-        if overload.received == 0 {
-            return Err(format!(
-                "nothing came back of {} frames ({} foreign)",
-                overload.offered, overload.foreign
-            ));
-        }
+        let overload_pps = self.overload()?;
         let most = (overload_pps * HEADROOM).min(self.line_pps);
         let pdr = self.rate(most, PARTIAL_DROP)?;
         say(&format!("overload {:.3} Mpps, PDR {:.3} Mpps", overload_pps / 1e6, pdr.load / 1e6));
@@ -197,6 +195,22 @@ impl<'a> Procedure<'a> {
         let bursts = self.bursts(pdr.load)?;
         let recoveries = self.recoveries(pdr.load)?;
         Ok(Measured { overload_pps, pdr, ndr, curve, bursts, recoveries, seen: self.seen })
+    }
+
+    /// Frames a second that come back when as much as possible is offered: the most of some trials.
+    fn overload(&mut self) -> Result<f64, String> {
+        let mut most = 0.0f64;
+        for _ in 0..=self.plan.repetitions {
+            let outcome = self.trial(&Load::steady(self.line_pps, self.plan.seconds))?;
+            if outcome.received == 0 {
+                return Err(format!(
+                    "nothing came back of {} frames ({} foreign)",
+                    outcome.offered, outcome.foreign
+                ));
+            }
+            most = most.max(outcome.received_pps());
+        }
+        Ok(most)
     }
 
     fn trial(&mut self, load: &Load) -> Result<Outcome, String> {
@@ -216,7 +230,11 @@ impl<'a> Procedure<'a> {
     }
 
     fn rate(&mut self, most: f64, tolerance: f64) -> Result<Found, String> {
-        let rules = Rules { resolution: self.plan.resolution, repetitions: self.plan.repetitions };
+        let rules = Rules {
+            resolution: self.plan.resolution,
+            repetitions: self.plan.repetitions,
+            lowest: RATE_LOWEST,
+        };
         let seconds = self.plan.seconds;
         search(rules, most, tolerance, |load| {
             let outcome = self.trial(&Load::steady(load, seconds))?;
@@ -247,7 +265,8 @@ impl<'a> Procedure<'a> {
         if self.plan.bursts == 0 || pdr_pps >= self.line_pps * (1.0 - self.plan.resolution) {
             return Ok(None);
         }
-        let rules = Rules { resolution: BURST_RESOLUTION, repetitions: self.plan.repetitions };
+        let rules =
+            Rules { resolution: BURST_RESOLUTION, repetitions: self.plan.repetitions, lowest: BURST_LOWEST };
         let (line_pps, mut offered_pps) = (self.line_pps, 0.0f64);
         let mut frames = Vec::new();
         for _ in 0..self.plan.bursts {
@@ -257,6 +276,7 @@ impl<'a> Procedure<'a> {
                 #[expect(clippy::cast_sign_loss, reason = "a number of frames")]
                 let whole = count as u64;
                 burst.frames = Some(whole);
+                burst.drain_ms = BURST_DRAIN_MS;
                 let outcome = self.trial(&burst)?;
                 offered_pps = offered_pps.max(outcome.offered_pps());
                 Ok(Trial { load, loss_ratio: outcome.loss_ratio(), is_valid: true })

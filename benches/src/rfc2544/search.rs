@@ -6,8 +6,6 @@
 
 use serde::Serialize;
 
-/// Below this share of the upper bound nothing is searched.
-const LOWEST: f64 = 0.01;
 /// Trials in which the generator does not keep up are repeated so much more often than those that fail.
 const INVALID_FACTOR: u32 = 2;
 
@@ -18,6 +16,8 @@ pub struct Rules {
     pub resolution: f64,
     /// How often a trial that failed is repeated.
     pub repetitions: u32,
+    /// Below this share of the upper bound nothing is searched.
+    pub lowest: f64,
 }
 
 /// One trial, as a search sees it.
@@ -79,7 +79,7 @@ pub fn search(
     while let Some((fails_at, verdict)) = failed.last().copied() {
         found.is_generator_limited = verdict == Verdict::Unknown;
         // A device that loses at any load would be searched for ever.
-        if fails_at - found.load > fails_at * rules.resolution && fails_at > most * LOWEST {
+        if fails_at - found.load > fails_at * rules.resolution && fails_at > most * rules.lowest {
             let middle = f64::midpoint(found.load, fails_at);
             match passes(rules, middle, &mut found, &mut trial)? {
                 Verdict::Passes => found.load = middle,
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const RULES: Rules = Rules { resolution: 0.01, repetitions: 2 };
+    const RULES: Rules = Rules { resolution: 0.01, repetitions: 2, lowest: 0.01 };
 
     /// A device that forwards up to `capacity`, and loses the rest.
     fn device(capacity: f64) -> impl Fn(f64) -> Trial {
