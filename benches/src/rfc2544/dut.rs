@@ -199,6 +199,19 @@ impl Running {
         Ok(())
     }
 
+    /// How long its workers have waited for their core while somebody else had it, since their start. The kernel's account
+    /// (`schedstat`); nothing where it keeps none.
+    pub fn waited(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();
+        let of = |task: fs::DirEntry| {
+            let name = fs::read_to_string(task.path().join("comm")).ok()?;
+            let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            // Both call them so: worker-1, and lcore-worker-1.
+            name.contains("worker").then(|| waited_ns(&text))?
+        };
+        Duration::from_nanos(tasks.filter_map(of).sum())
+    }
+
     /// Whether it still runs.
     ///
     /// # Errors
@@ -228,6 +241,11 @@ impl Drop for Running {
     }
 }
 
+/// The second field: time on the processor, time in wait for it, number of turns.
+fn waited_ns(schedstat: &str) -> Option<u64> {
+    schedstat.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// The end of a log, in one line.
 fn tail(log: &Path) -> String {
     const LINES: usize = 4;
@@ -243,5 +261,16 @@ pub fn is_installed(dut: Dut, mexfwd: &Path) -> bool {
         Dut::Testpmd => std::env::var_os("PATH").is_some_and(|path| {
             std::env::split_paths(&path).any(|directory| directory.join(TESTPMD).is_file())
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_is_the_second_field() {
+        assert_eq!(waited_ns("2716049877 138845104 184\n"), Some(138_845_104));
+        assert_eq!(waited_ns(""), None);
     }
 }

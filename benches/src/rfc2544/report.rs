@@ -228,7 +228,7 @@ fn introduction(report: &Report) -> String {
          {}; {}; {}; {} priority. One worker on the last core, the generator on the first. Medians of {rounds} rounds; in each, \
          every device was measured with every workload, in turn.\n\n\
          Trials of {} s. A rate passes when one of {} trials does (binary search with loss verification); the bounds are {} % \
-         apart at the end. \"At least\": the wire of {} Gbit/s or the generator had no more. Frame sizes are without the frame check sequence; of 64 frames one is compared octet by octet.\n\n\
+         apart at the end. \"At least\": the wire of {} Gbit/s or the generator had no more, or every trial above was interrupted. Frame sizes are without the frame check sequence; of 64 frames one is compared octet by octet.\n\n\
          ![Latency against load](rfc2544-latency.svg)\n![Loss against load](rfc2544-loss.svg)\n",
         if report.seat == "virtio" { "virtio" } else { "real NICs" },
         report.machine,
@@ -351,7 +351,7 @@ fn bursts(out: &mut String, report: &Report) {
 fn trials(out: &mut String, report: &Report) {
     out.push_str(
         "\n## Trials\n\nFailed: trials that lost too much at a load which a repetition passed. Interrupted: trials in which the \
-         generator offered less than 98 %.\n\n| device | trials | failed | interrupted | frames compared | wrong | reordered | twice |\n\
+         generator offered less than 98 %, or that lost too much while the worker waited for its core for more than 50 us.\n\n| device | trials | failed | interrupted | frames compared | wrong | reordered | twice |\n\
          |---|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for dut in report.duts() {

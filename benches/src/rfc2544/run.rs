@@ -140,7 +140,7 @@ fn one(
 ) -> Result<Measured, String> {
     let mut running = task.seat.start(dut, kind, frame_bytes)?;
     let mut generator = task.generator(dut, kind, frame_bytes)?;
-    let measured = Procedure::new(plan, &mut generator, frame_bytes).run(say);
+    let measured = Procedure::new(plan, &mut generator, &running, frame_bytes).run(say);
     running.check()?;
     measured
 }

@@ -6,8 +6,8 @@
 
 use serde::Serialize;
 
-/// Trials in which the generator does not keep up are repeated so much more often than those that fail.
-const INVALID_FACTOR: u32 = 2;
+/// Trials that say nothing are repeated so much more often than those that fail.
+const INVALID_FACTOR: u32 = 4;
 
 /// How to search.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ pub struct Trial {
     pub load: f64,
     /// Frames lost of those offered.
     pub loss_ratio: f64,
-    /// The generator kept up: otherwise the trial says nothing about the device at this load.
+    /// Both sides had their cores: otherwise the trial says nothing about the device at this load.
     pub is_valid: bool,
 }
 
@@ -44,9 +44,9 @@ pub struct Found {
     pub is_bound: bool,
     /// Trials of this search that failed although their load passed in a repetition.
     pub failed_and_passed: u32,
-    /// Trials in which the generator did not keep up.
+    /// Trials in which the generator did not keep up, or that failed while the worker waited for its core.
     pub invalid: u32,
-    /// The next higher load failed because the generator did not keep up, not because of the device.
+    /// The next higher load has no trial that says something: the generator does not do more, or the machine is too busy.
     pub is_generator_limited: bool,
     /// Times that a load passed which had failed before with all its repetitions.
     pub resumed: u32,
@@ -104,11 +104,11 @@ pub fn search(
 enum Verdict {
     Passes,
     Fails,
-    /// The generator did not keep up in any of them.
+    /// None of them says something.
     Unknown,
 }
 
-/// Whether a load passes, in one of its trials. Those in which the generator did not keep up do not count, but have an end.
+/// Whether a load passes, in one of its trials. Those that say nothing do not count, but have an end.
 fn passes(
     rules: Rules,
     load: f64,
