@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::time::Duration;
 
 use super::trial::{Load, Outcome, Reply, Request, WorkloadRequest};
 
@@ -131,6 +132,15 @@ impl Client {
         self.finish()
     }
 
+    /// How long its thread has waited for its core while somebody else had it, since its start: by the kernel's account
+    /// (`schedstat`), nothing where it keeps none. Frames that come back meanwhile find its ring full.
+    pub fn waited(&self) -> Duration {
+        // The first thread sends and receives.
+        let text =
+            std::fs::read_to_string(format!("/proc/{}/schedstat", self.child.id())).unwrap_or_default();
+        Duration::from_nanos(waited_ns(&text).unwrap_or_default())
+    }
+
     /// Begins a trial; [`finish`](Self::finish) waits for its end. In between the caller may do what is to be measured.
     ///
     /// # Errors
@@ -186,5 +196,21 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.requests = None;
         let _ = self.child.wait();
+    }
+}
+
+/// Of the kernel's account of a thread the second field: time on the processor, time in wait for it, number of turns.
+pub fn waited_ns(schedstat: &str) -> Option<u64> {
+    schedstat.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_is_the_second_field() {
+        assert_eq!(waited_ns("2716049877 138845104 184\n"), Some(138_845_104));
+        assert_eq!(waited_ns(""), None);
     }
 }

@@ -42,7 +42,7 @@ mod serve;
 mod trial;
 mod workload;
 
-pub use client::{Client, Command};
+pub use client::{Client, Command, waited_ns};
 pub use engine::Engine;
 pub use pcap::pcap;
 pub use ports::{Devices, Ports};

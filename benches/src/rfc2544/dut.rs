@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::config::{self, Settings};
-use crate::generator::{Kind, Stations};
+use crate::generator::{Kind, Stations, waited_ns};
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -241,11 +241,6 @@ impl Drop for Running {
     }
 }
 
-/// The second field: time on the processor, time in wait for it, number of turns.
-fn waited_ns(schedstat: &str) -> Option<u64> {
-    schedstat.split_whitespace().nth(1)?.parse().ok()
-}
-
 /// The end of a log, in one line.
 fn tail(log: &Path) -> String {
     const LINES: usize = 4;
@@ -261,16 +256,5 @@ pub fn is_installed(dut: Dut, mexfwd: &Path) -> bool {
         Dut::Testpmd => std::env::var_os("PATH").is_some_and(|path| {
             std::env::split_paths(&path).any(|directory| directory.join(TESTPMD).is_file())
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waiting_is_the_second_field() {
-        assert_eq!(waited_ns("2716049877 138845104 184\n"), Some(138_845_104));
-        assert_eq!(waited_ns(""), None);
     }
 }

@@ -10,8 +10,8 @@ use crate::generator::{Client, Latency, Load, Outcome, Phase};
 
 /// Below this share of the intended frames a trial says nothing: the generator was interrupted, or cannot do more.
 const OFFERED_MIN: f64 = 0.98;
-/// A trial that lost frames while the worker had to wait longer for its core says nothing about the device: its ring holds
-/// what comes in some 50 us.
+/// A trial that lost frames while worker or generator had to wait longer for their cores says nothing about the device:
+/// their rings hold what comes in some 50 us.
 const WAIT_MAX: Duration = Duration::from_micros(50);
 /// Latency and recovery are measured again so many times more often than a search repeats a trial, until nothing interrupts.
 const UNDISTURBED_FACTOR: u32 = 4;
@@ -243,14 +243,14 @@ impl<'a> Procedure<'a> {
         Ok(outcome)
     }
 
-    /// A trial, and how long the worker waited for its core meanwhile.
+    /// A trial, and how long worker and generator waited for their cores meanwhile.
     fn watched(&mut self, load: &Load) -> Result<(Outcome, Duration), String> {
-        let before = self.running.waited();
+        let before = self.running.waited() + self.generator.waited();
         let outcome = self.trial(load)?;
-        Ok((outcome, self.running.waited().saturating_sub(before)))
+        Ok((outcome, (self.running.waited() + self.generator.waited()).saturating_sub(before)))
     }
 
-    /// A trial without interruption; if there is none among some, the one in which the worker waited least.
+    /// A trial without interruption; if there is none among some, the one in which they waited least.
     fn undisturbed(&mut self, load: &Load) -> Result<Outcome, String> {
         let (mut best, mut least) = self.watched(load)?;
         for _ in 0..UNDISTURBED_FACTOR * self.plan.repetitions {

@@ -351,7 +351,7 @@ fn bursts(out: &mut String, report: &Report) {
 fn trials(out: &mut String, report: &Report) {
     out.push_str(
         "\n## Trials\n\nFailed: trials that lost too much at a load which a repetition passed. Interrupted: trials in which the \
-         generator offered less than 98 %, or that lost too much while the worker waited for its core for more than 50 us.\n\n| device | trials | failed | interrupted | frames compared | wrong | reordered | twice |\n\
+         generator offered less than 98 %, or that lost too much while worker or generator waited for their cores for more than 50 us.\n\n| device | trials | failed | interrupted | frames compared | wrong | reordered | twice |\n\
          |---|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for dut in report.duts() {

@@ -44,7 +44,7 @@ pub struct Found {
     pub is_bound: bool,
     /// Trials of this search that failed although their load passed in a repetition.
     pub failed_and_passed: u32,
-    /// Trials in which the generator did not keep up, or that failed while the worker waited for its core.
+    /// Trials in which the generator did not keep up, or that failed while one side waited for its core.
     pub invalid: u32,
     /// The next higher load has no trial that says something: the generator does not do more, or the machine is too busy.
     pub is_generator_limited: bool,
