@@ -158,9 +158,12 @@ impl Report {
                 let (Some(mpps), Some(ns)) = (row.mpps(name), row.ns(name)) else { continue };
                 let cost =
                     row.cost(name).map_or_else(|| "-".to_owned(), |cost| format!("{:.1}", cost.median));
+                let offered = row.offered(name);
+                let offered =
+                    offered.map(|offered| format!(", {:.2} offered", offered.median)).unwrap_or_default();
                 write!(
                     out,
-                    "| {} | {name} | {:.2} ({:.2} - {:.2}) | {:.1} | {cost} |",
+                    "| {} | {name} | {:.2} ({:.2} - {:.2}){offered} | {:.1} | {cost} |",
                     row.name, mpps.median, mpps.min, mpps.max, ns.median
                 )?;
                 if let Some([instructions, cycles, misses]) = row.counters(name) {
@@ -227,6 +230,9 @@ fn figures(row: &Row, name: &str) -> Value {
         put("mpps_min", number(mpps.min));
         put("mpps_max", number(mpps.max));
         put("mpps_iqr", quartiles(mpps));
+        if let Some(offered) = row.offered(name) {
+            put("offered_mpps", number(offered.median));
+        }
         put("ns_per_packet", number(ns.median));
         if row.workers > 1 {
             put("mpps_per_core", number(mpps.median / f64::from(row.workers)));

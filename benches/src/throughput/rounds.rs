@@ -41,6 +41,11 @@ impl Row {
         spread(&self.of(dut)?.iter().map(|sample| sample.mpps).collect::<Vec<_>>())
     }
 
+    /// What a generator offered, where the program has one.
+    pub fn offered(&self, dut: &str) -> Option<Spread> {
+        spread(&self.of(dut)?.iter().filter_map(|sample| sample.offered_mpps).collect::<Vec<_>>())
+    }
+
     /// Nanoseconds of a core for each packet.
     pub fn ns(&self, dut: &str) -> Option<Spread> {
         spread(&self.all_ns(dut)?)
@@ -227,7 +232,9 @@ pub(super) mod tests {
     use super::*;
 
     fn samples(mpps: &[f64]) -> Vec<Sample> {
-        mpps.iter().map(|mpps| Sample { mpps: *mpps, counters: None, dpdk: None }).collect()
+        mpps.iter()
+            .map(|mpps| Sample { mpps: *mpps, offered_mpps: None, counters: None, dpdk: None })
+            .collect()
     }
 
     /// The second round on a machine at half the speed: 50, 40 and 100 Mpps are 10, 15 and 0 ns beside the seats' 10.
@@ -274,7 +281,7 @@ pub(super) mod tests {
         fn run(&mut self, _seat: &Seat, _scenario: &Scenario) -> Result<Sample, BenchError> {
             match self.0 {
                 "rival" => Err(BenchError("broken".to_owned())),
-                _ => Ok(Sample { mpps: 10.0, counters: None, dpdk: None }),
+                _ => Ok(Sample { mpps: 10.0, offered_mpps: None, counters: None, dpdk: None }),
             }
         }
     }

@@ -27,10 +27,14 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const IN_FLIGHT: u64 = 8192;
 /// Octets of a program's output that an error quotes.
 const QUOTED_BYTES: usize = 400;
-/// Flows from which on a capture takes much of the memory.
-const MANY_FLOWS: u32 = 16_384;
-const MEMORY_MB: u32 = 512;
-const LARGE_MEMORY_MB: u32 = 1024;
+/// Memory of a program whose capture is small.
+const MIN_MEMORY_MB: u32 = 512;
+/// Packet buffers of each worker beside those of its capture.
+const BUFFERS: usize = 16_384;
+/// What DPDK adds to a packet buffer, octets.
+const BUFFER_OVERHEAD_BYTES: usize = 256;
+/// Of three parts of the memory two are for packet buffers.
+const BUFFER_SHARE: (usize, usize) = (2, 3);
 /// What a packet buffer has before the frame (DPDK's headroom), and what it needs behind for alignment, octets.
 const BUFFER_SPARE_BYTES: usize = 128 + 64;
 /// DPDK's usual packet buffer, octets with the headroom.
@@ -80,6 +84,8 @@ pub struct Launch {
 pub struct Sample {
     /// Packets into the sinks, millions a second.
     pub mpps: f64,
+    /// Packets that a generator of its own offered, millions a second; none where the source never waits.
+    pub offered_mpps: Option<f64>,
     /// What the worker's core counted for each of them.
     pub counters: Option<Counters>,
     /// DPDK's version, where DPDK was at work.
@@ -274,7 +280,10 @@ impl Seat {
 
     /// Megabytes of DPDK memory that a scenario wants.
     pub fn memory_mb(scenario: &Scenario) -> u32 {
-        if scenario.flows > MANY_FLOWS { LARGE_MEMORY_MB } else { MEMORY_MB }
+        let buffers = (scenario.flows as usize + BUFFERS) * usize::from(scenario.workers);
+        let bytes = buffers * (Seat::buffer_bytes(scenario) + BUFFER_OVERHEAD_BYTES);
+        let megabytes = (bytes * BUFFER_SHARE.1 / BUFFER_SHARE.0).div_ceil(1 << 20);
+        u32::try_from(megabytes).unwrap_or(u32::MAX).max(MIN_MEMORY_MB)
     }
 
     /// Octets of a packet buffer that the longest frame fits in.
@@ -352,7 +361,7 @@ impl Seat {
             cycles: all.cycles / packets,
             cache_misses: all.cache_misses / packets,
         });
-        Ok(Sample { mpps, counters, dpdk: Some(probe.telemetry.version.clone()) })
+        Ok(Sample { mpps, offered_mpps: None, counters, dpdk: Some(probe.telemetry.version.clone()) })
     }
 
     /// Waits until packets get into the sinks.
@@ -424,6 +433,16 @@ fn rate(begin: &Reading, end: &Reading) -> Result<f64, BenchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_large_capture_has_room() {
+        use crate::throughput::scenario::{Size, Work};
+        let plain = Scenario::new(Work::Plain);
+        assert_eq!(Seat::memory_mb(&plain), 512);
+        // 65,536 frames of 9000 octets alone are 562 MB.
+        let large = plain.with_size(Size::Octets(9000)).with_flows(65_536);
+        assert!((1000..1300).contains(&Seat::memory_mb(&large)), "{}", Seat::memory_mb(&large));
+    }
 
     fn reading(start: Instant, received: u64, sent: u64, at_ms: u64) -> Reading {
         let sent_at = start + Duration::from_millis(at_ms);

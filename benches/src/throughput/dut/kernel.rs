@@ -108,10 +108,19 @@ impl Namespace {
 
     /// Packets that came out, since the links exist.
     fn delivered(&self) -> Result<u64, BenchError> {
-        let path = format!("/sys/class/net/{}/statistics/rx_packets", self.outward);
-        let text = fs::read_to_string(&path).map_err(|error| BenchError(format!("{path}: {error}")))?;
-        text.trim().parse().map_err(|error| BenchError(format!("{path}: {error}")))
+        counter(&self.outward, "rx_packets")
     }
+
+    /// Packets that the generator has sent.
+    fn offered(&self) -> Result<u64, BenchError> {
+        counter(&self.inward, "tx_packets")
+    }
+}
+
+fn counter(link: &str, name: &str) -> Result<u64, BenchError> {
+    let path = format!("/sys/class/net/{link}/statistics/{name}");
+    let text = fs::read_to_string(&path).map_err(|error| BenchError(format!("{path}: {error}")))?;
+    text.trim().parse().map_err(|error| BenchError(format!("{path}: {error}")))
 }
 
 impl Drop for Namespace {
@@ -162,13 +171,15 @@ impl Dut for Kernel {
             seat.pause(POLL_INTERVAL)?;
         }
         seat.pause(seat.warm_up)?;
-        let (begin, before) = (Instant::now(), namespace.delivered()?);
+        let read = || Ok::<_, BenchError>((namespace.offered()?, namespace.delivered()?));
+        let (begin, before) = (Instant::now(), read()?);
         seat.pause(Duration::from_secs_f64(seat.seconds))?;
-        let (after, elapsed) = (namespace.delivered()?, begin.elapsed());
-        let mpps = after.saturating_sub(before) as f64 / elapsed.as_secs_f64() / 1e6;
+        let (after, elapsed) = (read()?, begin.elapsed());
+        let rate = |begin: u64, end: u64| end.saturating_sub(begin) as f64 / elapsed.as_secs_f64() / 1e6;
+        let (offered, mpps) = (rate(before.0, after.0), rate(before.1, after.1));
         if mpps == 0.0 {
             return Err(BenchError("nothing comes out any more".to_owned()));
         }
-        Ok(Sample { mpps, counters: None, dpdk: None })
+        Ok(Sample { mpps, offered_mpps: Some(offered), counters: None, dpdk: None })
     }
 }

@@ -13,7 +13,7 @@ pub const END: &str = "fc00:0:1:100::";
 /// End with PSP.
 pub const END_PSP: &str = "fc00:0:1:101::";
 /// End with NEXT-CSID.
-pub const MICRO: &str = "fc01:0:1::";
+pub const MICRO: &str = "fc01:0:1::/48";
 /// End.DT6.
 pub const DT6: &str = "fc00:0:1:d6::";
 /// End.DT46.
