@@ -17,6 +17,8 @@ const SETUP: &str = include_str!("../../../rivals/kernel/setup.sh");
 const ROUTES: &str = include_str!("../../../rivals/kernel/routes.sh");
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// So many packets are the flood, and not what the kernel says on a new link.
+const FLOOD: u64 = 10_000;
 /// Packet buffers of the generator beside those of the capture.
 const BUFFERS: u32 = 8192;
 
@@ -164,7 +166,7 @@ impl Dut for Kernel {
         let namespace = Namespace::new(seat, scenario)?;
         let _flood = self.flood(seat, scenario, &namespace.inward)?;
         let deadline = Instant::now() + START_TIMEOUT;
-        while namespace.delivered()? == 0 {
+        while namespace.delivered()? < FLOOD {
             if Instant::now() > deadline {
                 return Err(BenchError(format!("nothing comes out after {} s", START_TIMEOUT.as_secs())));
             }
