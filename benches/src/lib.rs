@@ -8,6 +8,7 @@ pub mod instructions;
 pub mod live;
 pub mod rfc2544;
 pub mod srv6;
+pub mod storm;
 pub mod throughput;
 pub mod workloads;
 

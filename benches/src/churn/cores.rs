@@ -3,7 +3,7 @@
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Two cores that this thread may run on: the last two, which as a rule are interrupted least.
-pub(super) fn two() -> Option<(usize, usize)> {
+pub(crate) fn two() -> Option<(usize, usize)> {
     let allowed = sched_getaffinity(None).ok()?;
     let mut cores = (0..CpuSet::MAX_CPU).rev().filter(|core| allowed.is_set(*core));
     Some((cores.next()?, cores.next()?))
@@ -11,7 +11,7 @@ pub(super) fn two() -> Option<(usize, usize)> {
 
 /// Keeps this thread on one core; returns where it could run before. Without a core it stays where it is; and where the
 /// kernel does not allow it, what is measured is only less steady.
-pub(super) fn go_to(core: Option<usize>) -> Option<CpuSet> {
+pub(crate) fn go_to(core: Option<usize>) -> Option<CpuSet> {
     let (core, before) = (core?, sched_getaffinity(None).ok()?);
     let mut cores = CpuSet::new();
     cores.set(core);
@@ -20,7 +20,7 @@ pub(super) fn go_to(core: Option<usize>) -> Option<CpuSet> {
 }
 
 /// Lets this thread run where it could before.
-pub(super) fn go_back(before: Option<CpuSet>) {
+pub(crate) fn go_back(before: Option<CpuSet>) {
     if let Some(before) = before {
         let _ = sched_setaffinity(None, &before);
     }

@@ -2,7 +2,7 @@
 //! control does. Every packet is checked: where it went was right at some moment while it was in the graph.
 
 mod control;
-mod cores;
+pub(crate) mod cores;
 mod report;
 mod router;
 mod story;

@@ -88,7 +88,9 @@ impl<'a> Seat<'a> {
         port("source", &self.source, &MAC.to_string(), "a");
         port(SINKS[0], &self.sinks[0], "02:00:00:00:00:0b", "b");
         port(SINKS[1], &self.sinks[1], "02:00:00:00:00:0c", "c");
-        for number in 0..self.next_hops() {
+        // Once: it visits the whole table.
+        let next_hops = self.next_hops();
+        for number in 0..next_hops {
             for (sink, name) in SINKS.iter().enumerate() {
                 let (address, mac) = neighbor(sink, number);
                 let _ = writeln!(
@@ -98,10 +100,10 @@ impl<'a> Seat<'a> {
             }
         }
         match self.table {
-            None => self.write_route(&mut text, "::/0", 0),
+            None => self.write_route(&mut text, "::/0", 0, next_hops),
             Some(table) => {
                 for route in table.routes() {
-                    self.write_route(&mut text, &route.prefix.to_string(), route.next_hop);
+                    self.write_route(&mut text, &route.prefix.to_string(), route.next_hop, next_hops);
                 }
             }
         }
@@ -114,8 +116,8 @@ impl<'a> Seat<'a> {
         most.unwrap_or(0).saturating_add(1).min(MAX_NEXT_HOPS)
     }
 
-    fn write_route(&self, text: &mut String, prefix: &str, next_hop: u32) {
-        let number = next_hop.wrapping_add(self.turn) % self.next_hops();
+    fn write_route(&self, text: &mut String, prefix: &str, next_hop: u32, next_hops: u32) {
+        let number = next_hop.wrapping_add(self.turn) % next_hops;
         let hop = |sink: usize| {
             format!("{{ address = \"{}\", port = \"{}\" }}", neighbor(sink, number).0, SINKS[sink])
         };

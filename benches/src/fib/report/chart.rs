@@ -79,6 +79,15 @@ impl Svg {
         );
     }
 
+    /// A piece of a line in the colour of a series, for curves of very many points.
+    pub fn segment(&mut self, series: usize, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
+        let series = series % COLOURS;
+        let _ = writeln!(
+            self.body,
+            "<line class=\"line s{series}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>"
+        );
+    }
+
     /// A filled rectangle in the colour of a series.
     pub fn bar(&mut self, series: usize, x: f64, y: f64, width: f64, height: f64) {
         let series = series % COLOURS;
