@@ -290,6 +290,11 @@ impl<B: PacketBuf> Burst<B> {
         self.trace = Some(Vec::new());
     }
 
+    /// True when steps are recorded.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.trace.is_some()
+    }
+
     /// The steps recorded since the last call.
     pub fn take_trace(&mut self) -> Vec<Step> {
         self.trace.as_mut().map(std::mem::take).unwrap_or_default()

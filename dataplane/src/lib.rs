@@ -4,10 +4,12 @@
 //! [`buffer::PacketBuf`], time as a number that the caller passes in, and control through the rings of
 //! [`update`]. [`graph`] is the packet's path on one page.
 
+mod arrivals;
 pub mod buffer;
 pub mod burst;
 pub mod counters;
 pub mod drop;
+mod express;
 pub mod fib;
 pub mod flow;
 pub mod graph;

@@ -5,9 +5,12 @@
 
 use std::sync::Arc;
 
+pub use crate::arrivals::Arrivals;
+use crate::arrivals::Ingress;
 use crate::buffer::PacketBuf;
 use crate::burst::{Burst, Flags, Meta, Pending, Step};
 use crate::drop::Drop;
+use crate::express::{self, Lane};
 use crate::graph::{self, Engine, NodeId};
 use crate::id::{MAX_PORTS, PortId};
 use crate::limit::{IcmpLimits, Limits, TokenBucket};
@@ -21,56 +24,10 @@ use crate::update::{Inject, Resume, Rings, UPDATES_PER_POLL, Update};
 pub trait PacketIo<B> {
     /// Receive queues of this worker.
     fn receive_queues(&self) -> usize;
-    /// Takes what waits on a queue, at most as many packets as `arrivals` has room for, and pushes it there.
+    /// Takes what waits on a queue, at most as many packets as `arrivals` has room for, and puts it there.
     fn receive(&mut self, queue: usize, arrivals: &mut Arrivals<'_, B>);
-    /// Sends frames in order, taking (`Option::take`) those that the device accepted.
+    /// Sends frames in order, taking (`Option::take`) those that the device accepted: from the first one on, without a gap.
     fn transmit(&mut self, port: PortId, frames: &mut [Option<B>]);
-}
-
-/// Where received packets go.
-pub struct Arrivals<'a, B> {
-    burst: &'a mut Burst<B>,
-    engine: &'a Engine<B>,
-    now_ns: u64,
-}
-
-impl<B: PacketBuf> Arrivals<'_, B> {
-    /// Packets that can still be pushed.
-    pub fn room(&self) -> usize {
-        self.burst.room()
-    }
-
-    /// A frame that `port` received.
-    ///
-    /// # Errors
-    /// The frame itself, when there is no room: ask first.
-    pub fn push(&mut self, port: PortId, frame: B) -> Result<(), B> {
-        self.push_at(port, frame, self.now_ns)
-    }
-
-    /// A frame that `port` received at a time of its own, ns.
-    ///
-    /// # Errors
-    /// The frame itself, when there is no room: ask first.
-    pub fn push_at(&mut self, port: PortId, frame: B, arrival_ns: u64) -> Result<(), B> {
-        let octets = frame.bytes().len() as u64;
-        self.burst.push(NodeId::EthernetInput, frame, Meta::received(port, arrival_ns))?;
-        self.count(port, octets);
-        Ok(())
-    }
-
-    /// Counts a frame of so many octets that `port` received and that cannot enter the graph; the caller frees it.
-    pub fn refuse(&mut self, port: PortId, octets: u64, reason: Drop) {
-        self.count(port, octets);
-        self.engine.rings.counters.drop_packet(reason, octets as usize);
-    }
-
-    fn count(&self, port: PortId, octets: u64) {
-        if let Some(counters) = self.engine.rings.counters.port(port) {
-            counters.rx_packets.add(1);
-            counters.rx_octets.add(octets);
-        }
-    }
 }
 
 /// The node that a packet from control goes on at: where it had to wait.
@@ -88,6 +45,8 @@ fn way_out(meta: &Meta) -> NodeId {
 #[derive(Debug)]
 pub struct Worker<B> {
     engine: Engine<B>,
+    ingress: Ingress<B>,
+    lane: Lane,
     burst: Burst<B>,
     /// What an applied update replaced, while the ring back to control is full.
     retiring: Option<Update>,
@@ -105,7 +64,13 @@ impl<B: PacketBuf> Worker<B> {
             batch4: LookupBatch::default(),
             seekers: Seekers::default(),
         };
-        Worker { engine, burst: Burst::default(), retiring: None }
+        Worker {
+            engine,
+            ingress: Ingress::default(),
+            lane: Lane::default(),
+            burst: Burst::default(),
+            retiring: None,
+        }
     }
 
     /// One turn: a burst from each receive queue, packets from control, updates. `now_ns` is the caller's clock. Returns
@@ -113,10 +78,12 @@ impl<B: PacketBuf> Worker<B> {
     pub fn poll<I: PacketIo<B>>(&mut self, io: &mut I, now_ns: u64) -> usize {
         let mut work = 0;
         for queue in 0..io.receive_queues() {
-            let mut arrivals = Arrivals { burst: &mut self.burst, engine: &self.engine, now_ns };
+            let Worker { engine, ingress, lane, burst, .. } = self;
+            let mut arrivals = Arrivals::new(ingress, &engine.rings.counters, now_ns);
             let room = arrivals.room();
             io.receive(queue, &mut arrivals);
             work += room - arrivals.room();
+            express::run(engine, lane, ingress, burst);
             self.run(io);
         }
         work += self.apply_updates();

@@ -10,7 +10,7 @@ use dataplane::id::PortId;
 use dataplane::table::Liveness;
 use dataplane::update::Rings;
 use dataplane::worker::Worker;
-use dpdk::Eal;
+use dpdk::{Eal, Mbuf};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::clock::Clock;
 use super::link::{LinkWatch, Watched};
-use super::packet::{MbufPacket, PoolBuffers};
+use super::packet::PoolBuffers;
 use super::ports::{self, Device};
 use super::show::{self, Loads};
 use super::worker::{self, Duty, Orders, WorkerThread};
@@ -48,7 +48,7 @@ pub type Asked = (Ask, oneshot::Sender<Answer>);
 pub struct Daemon {
     orders: Arc<Orders>,
     workers: Vec<WorkerThread>,
-    router: Router<MbufPacket>,
+    router: Router<Mbuf>,
     links: mpsc::Receiver<(PortId, bool)>,
     watch: JoinHandle<()>,
     devices: Vec<Device>,
@@ -99,7 +99,7 @@ pub async fn start(config: Config, config_path: PathBuf) -> Result<Daemon, RunEr
     let ios = ports::share_out(&mut devices, dpdk.workers.len())?;
     let clock = Clock::start();
 
-    let rings: Vec<Arc<Rings<MbufPacket>>> = ios.iter().map(|_| Arc::default()).collect();
+    let rings: Vec<Arc<Rings<Mbuf>>> = ios.iter().map(|_| Arc::default()).collect();
     let liveness = Arc::<Liveness>::default();
     let mut buffers = PoolBuffers(pool);
     let mut router = router(config, &devices, &liveness, &rings, &mut buffers, clock)?;
@@ -164,10 +164,10 @@ fn router(
     config: Config,
     devices: &[Device],
     liveness: &Arc<Liveness>,
-    rings: &[Arc<Rings<MbufPacket>>],
+    rings: &[Arc<Rings<Mbuf>>],
     buffers: &mut PoolBuffers,
     clock: Clock,
-) -> Result<Router<MbufPacket>, RunError> {
+) -> Result<Router<Mbuf>, RunError> {
     let macs: Vec<_> = devices.iter().map(|device| device.mac).collect();
     // Another number in every life of the daemon: nodes that start together must not speak together.
     let seed = std::hash::RandomState::new().build_hasher().finish();

@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
-use dataplane::burst::SLOTS;
 use dataplane::drop::Drop;
 use dataplane::id::PortId;
 use dataplane::worker::{Arrivals, PacketIo};
 use dpdk::{Mbuf, MbufBurst, RxQueue, TxQueue};
-
-use super::packet::MbufPacket;
 
 /// Packets taken from a receive queue at once: few enough that their headers stay in the first-level cache.
 const RECEIVE_BURST: usize = 64;
@@ -29,14 +26,14 @@ pub enum Outlet {
     /// A transmit queue of its own.
     Own(TxQueue),
     /// The device has fewer transmit queues than there are workers: the owner of one takes packets from this ring.
-    Relayed(Arc<ArrayQueue<MbufPacket>>),
+    Relayed(Arc<ArrayQueue<Mbuf>>),
 }
 
 /// Packets of other workers for a queue of this one.
 #[derive(Debug)]
 struct Relay {
     port: PortId,
-    ring: Arc<ArrayQueue<MbufPacket>>,
+    ring: Arc<ArrayQueue<Mbuf>>,
     /// Taken from the ring, not yet taken by the device.
     burst: MbufBurst,
 }
@@ -48,8 +45,6 @@ pub struct DpdkIo {
     /// By [`PortId`].
     outlets: Vec<Outlet>,
     relays: Vec<Relay>,
-    /// Where drivers put packets and take them from; empty between two calls.
-    slots: Box<[Option<Mbuf>; SLOTS]>,
     is_receiving: bool,
 }
 
@@ -60,7 +55,6 @@ impl DpdkIo {
             inlets: Vec::new(),
             outlets: Vec::new(),
             relays: Vec::new(),
-            slots: Box::new([const { None }; SLOTS]),
             is_receiving: false,
         }
     }
@@ -76,7 +70,7 @@ impl DpdkIo {
     }
 
     /// Packets of other workers for this one's transmit queue of `port`.
-    pub fn add_relay(&mut self, port: PortId, ring: Arc<ArrayQueue<MbufPacket>>) {
+    pub fn add_relay(&mut self, port: PortId, ring: Arc<ArrayQueue<Mbuf>>) {
         self.relays.push(Relay { port, ring, burst: MbufBurst::new() });
     }
 
@@ -93,7 +87,7 @@ impl DpdkIo {
                 && let Some(packet) = ring.pop()
             {
                 // There is room: asked above.
-                let _ = burst.push(packet.into_mbuf());
+                let _ = burst.push(packet);
             }
             if burst.is_empty() {
                 continue;
@@ -109,27 +103,30 @@ impl DpdkIo {
     }
 }
 
-impl PacketIo<MbufPacket> for DpdkIo {
+impl PacketIo<Mbuf> for DpdkIo {
     fn receive_queues(&self) -> usize {
         if self.is_receiving { self.inlets.len() } else { 0 }
     }
 
-    fn receive(&mut self, queue: usize, arrivals: &mut Arrivals<'_, MbufPacket>) {
+    fn receive(&mut self, queue: usize, arrivals: &mut Arrivals<'_, Mbuf>) {
         let Some(inlet) = self.inlets.get_mut(queue) else { return };
-        let room = arrivals.room().min(RECEIVE_BURST);
-        let count = inlet.queue.receive_into(self.slots.get_mut(..room).unwrap_or_default());
-        for mbuf in self.slots.iter_mut().take(count).filter_map(Option::take) {
-            match MbufPacket::new(mbuf) {
-                // There is room: no more than `room` were asked for.
-                Ok(packet) => drop(arrivals.push(inlet.port, packet)),
-                Err(mbuf) => arrivals.refuse(inlet.port, mbuf.len() as u64, Drop::MultiSegment),
-            }
+        let slots = arrivals.free_slots();
+        let room = slots.len().min(RECEIVE_BURST);
+        let slots = slots.get_mut(..room).unwrap_or_default();
+        let count = inlet.queue.receive_into(slots);
+        let received = slots.get_mut(..count).unwrap_or_default();
+        if received.iter().flatten().all(Mbuf::is_contiguous) {
+            arrivals.fill(inlet.port, count);
+        } else {
+            receive_in_pieces(inlet.port, count, arrivals);
         }
     }
 
-    fn transmit(&mut self, port: PortId, frames: &mut [Option<MbufPacket>]) {
+    fn transmit(&mut self, port: PortId, frames: &mut [Option<Mbuf>]) {
         match self.outlets.get_mut(port.index()) {
-            Some(Outlet::Own(queue)) => transmit(queue, frames, &mut self.slots),
+            Some(Outlet::Own(queue)) => {
+                queue.transmit(frames);
+            }
             Some(Outlet::Relayed(ring)) => {
                 for frame in frames {
                     let Some(packet) = frame.take() else { continue };
@@ -144,20 +141,19 @@ impl PacketIo<MbufPacket> for DpdkIo {
     }
 }
 
-/// Hands frames to a device, by way of `slots`; those that it does not take stay in `frames`.
-fn transmit(queue: &mut TxQueue, frames: &mut [Option<MbufPacket>], slots: &mut [Option<Mbuf>; SLOTS]) {
-    for frames in frames.chunks_mut(SLOTS) {
-        for (slot, frame) in slots.iter_mut().zip(frames.iter_mut()) {
-            *slot = frame.take().map(MbufPacket::into_mbuf);
+/// Takes in `count` packets that are in the free slots, of which some lie in several segments: the engine sees one.
+#[cold]
+fn receive_in_pieces(port: PortId, count: usize, arrivals: &mut Arrivals<'_, Mbuf>) {
+    let mut received = MbufBurst::new();
+    for slot in arrivals.free_slots().iter_mut().take(count) {
+        // There is room: both have as much.
+        drop(slot.take().map(|mbuf| received.push(mbuf)));
+    }
+    for mbuf in received.as_mut_slice().iter_mut().filter_map(Option::take) {
+        if mbuf.is_contiguous() {
+            drop(arrivals.push(port, mbuf));
+        } else {
+            arrivals.refuse(port, mbuf.len() as u64, Drop::MultiSegment);
         }
-        let count = frames.len();
-        let sent = queue.transmit(slots.get_mut(..count).unwrap_or_default());
-        if sent == count {
-            continue;
-        }
-        for (slot, frame) in slots.iter_mut().zip(frames.iter_mut()).skip(sent) {
-            *frame = slot.take().and_then(|mbuf| MbufPacket::new(mbuf).ok());
-        }
-        return;
     }
 }

@@ -10,13 +10,12 @@ use crossbeam::utils::CachePadded;
 use dataplane::counters::Counter;
 use dataplane::update::Rings;
 use dataplane::worker::Worker;
-use dpdk::Eal;
+use dpdk::{Eal, Mbuf};
 use rustix::thread::CpuSet;
 
 use super::RunError;
 use super::clock::Clock;
 use super::io::DpdkIo;
-use super::packet::MbufPacket;
 use crate::config::Idle;
 
 /// Polls that find nothing before an adaptive worker sleeps for the first time.
@@ -83,7 +82,7 @@ pub struct WorkerThread {
     /// What it says about itself.
     pub activity: Arc<CachePadded<Activity>>,
     /// What it shares with control.
-    pub rings: Arc<Rings<MbufPacket>>,
+    pub rings: Arc<Rings<Mbuf>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -121,9 +120,9 @@ pub struct Duty {
 pub fn spawn(
     eal: &Eal,
     duty: Duty,
-    mut worker: Worker<MbufPacket>,
+    mut worker: Worker<Mbuf>,
     mut io: DpdkIo,
-    rings: Arc<Rings<MbufPacket>>,
+    rings: Arc<Rings<Mbuf>>,
 ) -> Result<WorkerThread, RunError> {
     let (core, eal) = (duty.core, eal.clone());
     let activity = Arc::new(CachePadded::new(Activity::default()));
@@ -157,7 +156,7 @@ fn pin(core: usize) {
     }
 }
 
-fn poll(duty: &Duty, worker: &mut Worker<MbufPacket>, io: &mut DpdkIo, activity: &Activity) {
+fn poll(duty: &Duty, worker: &mut Worker<Mbuf>, io: &mut DpdkIo, activity: &Activity) {
     let mut empty_polls = 0_u32;
     loop {
         let order = duty.orders.0.load(Ordering::Acquire);

@@ -37,7 +37,19 @@ impl<B: PacketBuf> TransmitQueue<B> {
         true
     }
 
-    fn is_full(&self) -> bool {
+    /// Takes a frame of so many octets out of its slot; nothing when it is full.
+    #[inline]
+    pub(crate) fn take(&mut self, slot: &mut Option<B>, octets: usize) {
+        if let Some(place) = self.frames.get_mut(self.len) {
+            // An exchange, because the place is empty: nothing is to be freed.
+            std::mem::swap(place, slot);
+            self.octets += octets as u64;
+            self.len += 1;
+        }
+    }
+
+    /// True when there is no room.
+    pub(crate) fn is_full(&self) -> bool {
         self.len >= SLOTS
     }
 
@@ -55,7 +67,9 @@ impl<B: PacketBuf> TransmitQueue<B> {
     pub(crate) fn finish(&mut self) -> Finished {
         let mut unsent = 0;
         let mut unsent_octets = 0;
-        for frame in self.frames_mut() {
+        // Frames leave from the first one on: with the last one gone, all are.
+        let is_sent = matches!(self.frames_mut(), [.., None]);
+        for frame in if is_sent { &mut [] } else { self.frames_mut() } {
             if let Some(frame) = frame.take() {
                 unsent += 1;
                 unsent_octets += frame.bytes().len() as u64;

@@ -11,6 +11,8 @@ pub const DEFAULT_HOP_LIMIT: u8 = 64;
 
 /// Offset of the next-header field in the fixed header, octets.
 pub const NEXT_HEADER_AT: usize = 6;
+/// Offset of the hop limit in the fixed header, octets.
+pub const HOP_LIMIT_AT: usize = 7;
 
 /// A lens over the fixed header.
 ///

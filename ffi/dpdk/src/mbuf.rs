@@ -4,6 +4,7 @@ use std::fmt;
 use std::ptr::NonNull;
 
 use dpdk_sys as sys;
+use packet_buf::PacketBuf;
 
 use crate::port::PortId;
 
@@ -199,6 +200,44 @@ impl Mbuf {
     fn write<T: Copy, const OFFSET: usize>(&mut self, value: T) {
         // SAFETY: as `read`, and `&mut self` makes the access exclusive.
         unsafe { self.0.as_ptr().cast::<u8>().add(OFFSET).cast::<T>().write(value) }
+    }
+}
+
+/// For packets in one segment: of a longer one, only the first segment is seen.
+impl PacketBuf for Mbuf {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self.bytes()
+    }
+
+    #[inline]
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes_mut()
+    }
+
+    #[inline]
+    fn prepend(&mut self, octets: usize) -> bool {
+        self.prepend(octets)
+    }
+
+    #[inline]
+    fn headroom(&self) -> usize {
+        self.headroom()
+    }
+
+    #[inline]
+    fn extend(&mut self, octets: usize) -> bool {
+        self.extend(octets)
+    }
+
+    #[inline]
+    fn trim_front(&mut self, octets: usize) -> bool {
+        self.trim_front(octets)
+    }
+
+    #[inline]
+    fn truncate(&mut self, len: usize) {
+        self.truncate(len);
     }
 }
 
