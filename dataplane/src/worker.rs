@@ -186,8 +186,20 @@ impl<B: PacketBuf> Worker<B> {
 
     /// Puts new tables in place and returns the old ones.
     fn swap(&mut self, update: Update) -> Update {
+        let concerns_lane = matches!(update, Update::Ports(_) | Update::Adjacencies(_) | Update::Srv6(_));
+        let old = self.engine.swap(update);
+        if concerns_lane {
+            self.lane.rebuild(&self.engine.tables);
+        }
+        old
+    }
+}
+
+impl<B> Engine<B> {
+    /// Puts new tables in place and returns the old ones.
+    fn swap(&mut self, update: Update) -> Update {
         use std::mem::replace;
-        let tables = &mut self.engine.tables;
+        let tables = &mut self.tables;
         match update {
             Update::Fib(vrf, new) => match tables.fibs.get_mut(vrf.index()) {
                 Some(fib) => Update::Fib(vrf, replace(fib, new)),
@@ -201,7 +213,7 @@ impl<B: PacketBuf> Worker<B> {
             Update::Adjacencies(new) => Update::Adjacencies(replace(&mut tables.adjacencies, new)),
             Update::Ports(new) => Update::Ports(replace(&mut tables.ports, new)),
             Update::Mex(new) => {
-                self.engine.limits.mex = if new.rate == 0 {
+                self.limits.mex = if new.rate == 0 {
                     TokenBucket::unlimited()
                 } else {
                     TokenBucket::new(new.rate, new.burst)
@@ -209,12 +221,12 @@ impl<B: PacketBuf> Worker<B> {
                 Update::Mex(replace(&mut tables.mex, new))
             }
             Update::Srv6(new) => {
-                self.engine.limits.samples = TokenBucket::new(new.sample_rate, new.sample_burst);
+                self.limits.samples = TokenBucket::new(new.sample_rate, new.sample_burst);
                 Update::Srv6(replace(&mut tables.srv6, new))
             }
             Update::Icmp(limits) => {
-                let Limits { mex, samples, .. } = self.engine.limits.clone();
-                self.engine.limits = Limits { mex, samples, ..Limits::new(limits) };
+                let Limits { mex, samples, .. } = self.limits.clone();
+                self.limits = Limits { mex, samples, ..Limits::new(limits) };
                 Update::Icmp(limits)
             }
         }

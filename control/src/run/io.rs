@@ -51,12 +51,7 @@ pub struct DpdkIo {
 impl DpdkIo {
     /// No queues, and nothing is received. Queues are added before the worker starts.
     pub fn new() -> DpdkIo {
-        DpdkIo {
-            inlets: Vec::new(),
-            outlets: Vec::new(),
-            relays: Vec::new(),
-            is_receiving: false,
-        }
+        DpdkIo { inlets: Vec::new(), outlets: Vec::new(), relays: Vec::new(), is_receiving: false }
     }
 
     /// A receive queue of a port.

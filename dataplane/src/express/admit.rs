@@ -1,6 +1,6 @@
 //! Who may take the lane: what `ethernet-input` and `ip6-input` ask, as one condition without a branch for each part.
 
-use super::Lane;
+use super::Columns;
 use crate::buffer::{FRONT_LEN, PacketBuf};
 use crate::table::{Port, Srv6};
 use crate::wire::ethernet::Mac;
@@ -24,25 +24,45 @@ const IP6: u64 = u64::from_le_bytes([0, 0, 0, 0, 0x86, 0xdd, 0x60, 0]);
 /// A MAC address in the word from octet 0 on.
 const MAC_MASK: u64 = u64::from_le_bytes([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0]);
 
-fn mac_word(Mac(mac): Mac) -> u64 {
-    u64::from_le_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], 0, 0])
+/// First octets of addresses with special rules: unspecified, loopback, IPv4-mapped; link-local, site-local; multicast.
+/// (And the few ordinary ones in 0000::/8, such as 64:ff9b::/96.)
+const SPECIAL: [u8; 3] = [0x00, 0xfe, 0xff];
+const SOURCE: u8 = 1;
+const DESTINATION: u8 = 2;
+
+/// What first octets of addresses call for a closer look: as a source, as a destination.
+#[derive(Debug)]
+pub(super) struct Gate([u8; 256]);
+
+impl Default for Gate {
+    fn default() -> Self {
+        Gate([SOURCE | DESTINATION; 256])
+    }
 }
 
-/// True for the high half of an address without special rules: not unspecified, loopback, IPv4-mapped, link-local,
-/// site-local or multicast, all of which begin with 64 zero bits or with fe00::/7.
-fn is_ordinary(high: u64) -> bool {
-    high.wrapping_sub(1) < 0xfe00_0000_0000_0000 - 1
+impl Gate {
+    /// The gate of ports inside the SR domain, or outside, where SIDs and SRv6 sources have to be looked at.
+    pub(super) fn new(srv6: &Srv6, is_sr_domain: bool) -> Gate {
+        let has = |octets: [u64; 4], octet: usize| octets[octet / 64] >> (octet % 64) & 1 != 0;
+        let (sources, destinations) = (srv6.edge_filter.first_octets(), srv6.blocks.first_octets());
+        Gate(std::array::from_fn(|octet| {
+            let is_special = SPECIAL.contains(&(octet as u8));
+            let is_source = is_special || !is_sr_domain && has(sources, octet);
+            let is_destination = is_special || !is_sr_domain && has(destinations, octet);
+            u8::from(is_source) * SOURCE | u8::from(is_destination) * DESTINATION
+        }))
+    }
 }
 
 /// Admits packets of a block: places and destinations go into the lane. Returns how many, and the octets of all frames.
 #[inline]
 pub(super) fn admit<B: PacketBuf>(
-    port: &Port,
-    srv6: &Srv6,
+    Mac(mac): Mac,
+    Gate(gate): &Gate,
     frames: &[Option<B>],
-    lane: &mut Lane,
+    lane: &mut Columns,
 ) -> (usize, u64) {
-    let mac = mac_word(port.mac);
+    let mac = u64::from_le_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], 0, 0]);
     let mut admitted = 0;
     let mut octets = 0;
     for (place, frame) in (0u8..).zip(frames) {
@@ -51,24 +71,20 @@ pub(super) fn admit<B: PacketBuf>(
         octets += bytes.len() as u64;
         let Some(front) = bytes.first_chunk::<FRONT_LEN>() else { continue };
         let payload_len = usize::from(u16::from_be_bytes([front[18], front[19]]));
-        let (source, destination) = (word::<22>(front).swap_bytes(), word::<38>(front).swap_bytes());
+        let high = word::<38>(front).swap_bytes();
         let low = word::<46>(front).swap_bytes();
-        let destination_address = u128::from(destination) << 64 | u128::from(low);
-        let is_guarded =
-            !port.is_sr_domain & srv6.guards(u128::from(source) << 64, destination_address);
-        let is_usual = (word::<0>(front) & MAC_MASK == mac)
-            & (word::<8>(front) & IP6_MASK == IP6)
-            & (bytes.len() == FRONT_LEN + payload_len)
-            & (front[21] > 1)
-            & is_ordinary(source)
-            & is_ordinary(destination)
-            & !is_guarded;
-        // Written in any case, kept if it is: no branch that could be mispredicted.
+        // Whatever is not 0 here is unusual.
+        let unusual = (word::<0>(front) & MAC_MASK ^ mac)
+            | (word::<8>(front) & IP6_MASK ^ IP6)
+            | (bytes.len() ^ (FRONT_LEN + payload_len)) as u64
+            | u64::from(gate[usize::from(front[22])] & SOURCE)
+            | u64::from(gate[usize::from(front[38])] & DESTINATION);
+        // Written in any case, kept if it is usual: no branch that could be mispredicted.
         if let (Some(at), Some(to)) = (lane.places.get_mut(admitted), lane.destinations.get_mut(admitted)) {
             *at = place;
-            *to = destination_address;
+            *to = u128::from(high) << 64 | u128::from(low);
         }
-        admitted += usize::from(is_usual);
+        admitted += usize::from((unusual == 0) & (front[21] > 1));
     }
     (admitted, octets)
 }

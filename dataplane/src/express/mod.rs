@@ -14,6 +14,7 @@
 //! Packets of one burst that go by the lane leave before those that go through the graph.
 
 mod admit;
+mod exits;
 mod forward;
 
 use crate::arrivals::{Ingress, Run};
@@ -22,19 +23,40 @@ use crate::burst::{Burst, Meta, SLOTS};
 use crate::fib::BLOCK;
 use crate::graph::{Engine, NodeId};
 use crate::id::NextHopId;
+use crate::table::Tables;
+use admit::Gate;
+use exits::Exits;
 
-/// Passengers: the packets of one block that were admitted, a column for each thing that is known about them.
-#[derive(Debug)]
+/// The lane of one worker: what it knows of the tables, and its passengers.
+#[derive(Debug, Default)]
 pub struct Lane {
+    exits: Exits,
+    /// Of ports outside the SR domain, and inside.
+    gates: [Gate; 2],
+    columns: Columns,
+}
+
+impl Lane {
+    /// Compiles what the lane needs to know of the tables; called whenever ports, adjacencies or SRv6 have changed. Without
+    /// an allocation.
+    pub(crate) fn rebuild(&mut self, tables: &Tables) {
+        self.exits.rebuild(tables);
+        self.gates = [false, true].map(|is_sr_domain| Gate::new(&tables.srv6, is_sr_domain));
+    }
+}
+
+/// The packets of one block that were admitted, a column for each thing that is known about them.
+#[derive(Debug)]
+struct Columns {
     /// Their places among the block's frames.
     places: [u8; BLOCK],
     destinations: [u128; BLOCK],
     next_hops: [NextHopId; BLOCK],
 }
 
-impl Default for Lane {
+impl Default for Columns {
     fn default() -> Self {
-        Lane { places: [0; BLOCK], destinations: [0; BLOCK], next_hops: [NextHopId::NO_ROUTE; BLOCK] }
+        Columns { places: [0; BLOCK], destinations: [0; BLOCK], next_hops: [NextHopId::NO_ROUTE; BLOCK] }
     }
 }
 
@@ -74,14 +96,14 @@ fn take_block<B: PacketBuf>(
     let port = tables.port(block.port).filter(|port| admit::is_open(port))?;
     let fib = tables.fib(port.vrf)?;
     let frames = ingress.frames.get_mut(block.start..block.end)?;
-    let (admitted, octets) = admit::admit(port, &tables.srv6, frames, lane);
+    let Lane { exits, gates, columns } = lane;
+    let (admitted, octets) = admit::admit(port.mac, &gates[usize::from(port.is_sr_domain)], frames, columns);
     if let Some(counters) = rings.counters.port(block.port) {
         counters.rx_packets.add(frames.len() as u64);
         counters.rx_octets.add(octets);
     }
-    let destinations = lane.destinations.get(..admitted)?;
-    fib.lookup_batch(destinations, lane.next_hops.get_mut(..admitted)?);
-    let forwarded = forward::forward(tables, &rings.counters, transmit, frames, lane, admitted);
+    fib.lookup_batch(columns.destinations.get(..admitted)?, columns.next_hops.get_mut(..admitted)?);
+    let forwarded = forward::forward(tables, &rings.counters, transmit, frames, exits, columns, admitted);
     Some(frames.len() - forwarded)
 }
 

@@ -146,6 +146,11 @@ impl PrefixSet {
         self.first_octets[octet / 64] >> (octet % 64) & 1 != 0
     }
 
+    /// A bit for each first octet that addresses of the set have: octet n is bit n % 64 of word n / 64.
+    pub const fn first_octets(&self) -> [u64; 4] {
+        self.first_octets
+    }
+
     /// True when a prefix of the set contains `address`.
     pub fn contains(&self, address: u128) -> bool {
         if !self.may_contain(address) {
