@@ -55,7 +55,7 @@ impl Gate {
 }
 
 /// Admits packets of a block: places and destinations go into the lane. Returns how many, and the octets of all frames.
-#[inline]
+#[inline(never)]
 pub(super) fn admit<B: PacketBuf>(
     Mac(mac): Mac,
     Gate(gate): &Gate,

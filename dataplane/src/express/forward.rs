@@ -9,7 +9,7 @@ use crate::table::{NextHop, Tables};
 use crate::wire::{ethernet, ipv6};
 
 /// Sends the passengers on whose next hop is a neighbor; returns how many. The others stay in their frames.
-#[inline]
+#[inline(never)]
 pub(super) fn forward<B: PacketBuf>(
     tables: &Tables,
     counters: &Counters,
