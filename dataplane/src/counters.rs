@@ -186,10 +186,11 @@ impl Counters {
         self.drops.iter().map(|volume| volume.packets.value()).sum()
     }
 
-    /// Counts one packet sent through an adjacency: what neighbor discovery sees as "in use".
-    pub fn use_adjacency(&self, adjacency: AdjacencyId) {
+    /// Counts packets sent through an adjacency: what neighbor discovery sees as "in use".
+    #[inline]
+    pub fn use_adjacency(&self, adjacency: AdjacencyId, packets: u64) {
         if let Some(counter) = self.adjacencies.get(adjacency.index()) {
-            counter.add(1);
+            counter.add(packets);
         }
     }
 

@@ -13,7 +13,7 @@ pub(super) struct Exit {
     /// Octets of a frame that goes by the lane, at most; 0 when the exit is not usual and none does.
     frame_max: u16,
     /// The port.
-    pub(super) port: PortId,
+    port: PortId,
     /// First octets of addresses that the port's egress filter has to look at.
     filtered: [u64; 4],
 }
@@ -61,6 +61,12 @@ impl Exits {
         for (exit, new) in self.0.iter_mut().zip(adjacencies.chain(std::iter::repeat(CLOSED))) {
             *exit = new;
         }
+    }
+
+    /// The port of a way out.
+    #[inline]
+    pub(super) fn port(&self, id: AdjacencyId) -> PortId {
+        self.0.get(id.index()).map_or(PortId(u16::MAX), |exit| exit.port)
     }
 
     /// A way out, if there is one and its neighbor is not known to be dead.

@@ -1,46 +1,115 @@
-//! The way out by the lane: what `rewrite` and `output` ask, then the Ethernet header and the hop limit.
+//! The way out by the lane: what `rewrite` and `output` ask, then the Ethernet header and the hop limit, then the transmit
+//! queue.
 
 use super::Columns;
 use super::exits::Exits;
 use crate::buffer::{FRONT_LEN, PacketBuf};
 use crate::counters::Counters;
+use crate::fib::BLOCK;
+use crate::id::AdjacencyId;
 use crate::node::output::TransmitQueue;
 use crate::table::{NextHop, Tables};
 use crate::wire::{ethernet, ipv6};
 
-/// Sends the passengers on whose next hop is a neighbor; returns how many. The others stay in their frames.
+/// Packets that are ready for the wire, and still in their frames.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    places: [u8; BLOCK],
+    adjacencies: [AdjacencyId; BLOCK],
+    len: usize,
+    octets: usize,
+}
+
+impl Default for Leaving {
+    fn default() -> Self {
+        Leaving { places: [0; BLOCK], adjacencies: [AdjacencyId(0); BLOCK], len: 0, octets: 0 }
+    }
+}
+
+impl Leaving {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Empties the list.
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
+        self.octets = 0;
+    }
+
+    /// Adds the packet at `place`.
+    #[inline]
+    pub(super) fn push(&mut self, place: u8, adjacency: AdjacencyId, octets: usize) {
+        if let (Some(at), Some(to)) = (self.places.get_mut(self.len), self.adjacencies.get_mut(self.len)) {
+            *at = place;
+            *to = adjacency;
+        }
+        self.len += 1;
+        self.octets += octets;
+    }
+
+    /// Puts the packets on their ports' transmit queues, in order, and counts them.
+    ///
+    /// Nearly always all of a block go to one neighbor: one addition for all then. One by one, each would wait for the one
+    /// before it to have written the same counters (5 cycles a packet).
+    #[inline(never)]
+    pub(super) fn leave<B: PacketBuf>(
+        &self,
+        exits: &Exits,
+        counters: &Counters,
+        transmit: &mut [TransmitQueue<B>],
+        frames: &mut [Option<B>],
+    ) {
+        let (Some(places), Some(adjacencies)) =
+            (self.places.get(..self.len), self.adjacencies.get(..self.len))
+        else {
+            return;
+        };
+        let Some(&first) = adjacencies.first() else { return };
+        let differ = adjacencies.iter().fold(0, |differ, id| differ | (id.0 ^ first.0));
+        if differ == 0 {
+            let Some(queue) = transmit.get_mut(exits.port(first).index()) else { return };
+            counters.use_adjacency(first, self.len as u64);
+            queue.take_all(frames, places, self.octets);
+            return;
+        }
+        for (&place, &id) in places.iter().zip(adjacencies) {
+            let (Some(queue), Some(slot)) =
+                (transmit.get_mut(exits.port(id).index()), frames.get_mut(usize::from(place)))
+            else {
+                continue;
+            };
+            counters.use_adjacency(id, 1);
+            queue.take(slot);
+        }
+    }
+}
+
+/// Makes the passengers ready whose next hop is a neighbor. The others stay as they are.
 #[inline(never)]
 pub(super) fn forward<B: PacketBuf>(
     tables: &Tables,
-    counters: &Counters,
-    transmit: &mut [TransmitQueue<B>],
     frames: &mut [Option<B>],
     exits: &Exits,
     columns: &Columns,
     admitted: usize,
-) -> usize {
-    let mut forwarded = 0;
+    leaving: &mut Leaving,
+) {
     let passengers = columns.places.iter().zip(&columns.next_hops).zip(&columns.destinations).take(admitted);
     for ((&place, &next_hop), &destination) in passengers {
         let NextHop::Adjacency(id) = tables.next_hops.entry(next_hop) else { continue };
         let Some(exit) = exits.alive(tables, id) else { continue };
-        let Some(slot) = frames.get_mut(usize::from(place)) else { continue };
-        let Some(bytes) = slot.as_mut().map(PacketBuf::bytes_mut) else { continue };
+        let Some(frame) = frames.get_mut(usize::from(place)).and_then(Option::as_mut) else { continue };
+        let bytes = frame.bytes_mut();
         let octets = bytes.len();
         if !exit.takes(octets, (destination >> 120) as u8) {
             continue;
         }
-        let Some(queue) = transmit.get_mut(exit.port.index()) else { continue };
         let Some(front) = bytes.first_chunk_mut::<FRONT_LEN>() else { continue };
-        if queue.is_full() {
-            continue;
-        }
         front[..ethernet::LEN].copy_from_slice(&exit.ethernet);
         // Above 1: see `admit`.
         front[ethernet::LEN + ipv6::HOP_LIMIT_AT] -= 1;
-        counters.use_adjacency(id);
-        queue.take(slot, octets);
-        forwarded += 1;
+        leaving.push(place, id, octets);
     }
-    forwarded
 }

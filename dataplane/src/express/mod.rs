@@ -26,6 +26,7 @@ use crate::id::NextHopId;
 use crate::table::Tables;
 use admit::Gate;
 use exits::Exits;
+use forward::Leaving;
 
 /// The lane of one worker: what it knows of the tables, and its passengers.
 #[derive(Debug, Default)]
@@ -34,6 +35,7 @@ pub struct Lane {
     /// Of ports outside the SR domain, and inside.
     gates: [Gate; 2],
     columns: Columns,
+    leaving: Leaving,
 }
 
 impl Lane {
@@ -96,15 +98,17 @@ fn take_block<B: PacketBuf>(
     let port = tables.port(block.port).filter(|port| admit::is_open(port))?;
     let fib = tables.fib(port.vrf)?;
     let frames = ingress.frames.get_mut(block.start..block.end)?;
-    let Lane { exits, gates, columns } = lane;
+    let Lane { exits, gates, columns, leaving } = lane;
     let (admitted, octets) = admit::admit(port.mac, &gates[usize::from(port.is_sr_domain)], frames, columns);
     if let Some(counters) = rings.counters.port(block.port) {
         counters.rx_packets.add(frames.len() as u64);
         counters.rx_octets.add(octets);
     }
     fib.lookup_batch(columns.destinations.get(..admitted)?, columns.next_hops.get_mut(..admitted)?);
-    let forwarded = forward::forward(tables, &rings.counters, transmit, frames, exits, columns, admitted);
-    Some(frames.len() - forwarded)
+    leaving.clear();
+    forward::forward(tables, frames, exits, columns, admitted, leaving);
+    leaving.leave(exits, &rings.counters, transmit, frames);
+    Some(frames.len() - leaving.len())
 }
 
 /// Puts the frames that are left into the burst; counts all of them when nobody has.

@@ -37,14 +37,26 @@ impl<B: PacketBuf> TransmitQueue<B> {
         true
     }
 
-    /// Takes a frame of so many octets out of its slot; nothing when it is full.
+    /// Takes a frame out of its slot; nothing when there is no room.
     #[inline]
-    pub(crate) fn take(&mut self, slot: &mut Option<B>, octets: usize) {
-        if let Some(place) = self.frames.get_mut(self.len) {
+    pub(crate) fn take(&mut self, slot: &mut Option<B>) {
+        if let (Some(place), Some(frame)) = (self.frames.get_mut(self.len), slot.as_ref()) {
+            self.octets += frame.bytes().len() as u64;
+            self.len += 1;
             // An exchange, because the place is empty: nothing is to be freed.
             std::mem::swap(place, slot);
-            self.octets += octets as u64;
-            self.len += 1;
+        }
+    }
+
+    /// Takes the frames at `places` out of their slots, so many octets in all, as far as there is room.
+    pub(crate) fn take_all(&mut self, slots: &mut [Option<B>], places: &[u8], octets: usize) {
+        let free = self.frames.get_mut(self.len..).unwrap_or_default();
+        self.octets += octets as u64;
+        self.len += places.len().min(free.len());
+        for (to, &place) in free.iter_mut().zip(places) {
+            if let Some(slot) = slots.get_mut(usize::from(place)) {
+                std::mem::swap(to, slot);
+            }
         }
     }
 

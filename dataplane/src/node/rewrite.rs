@@ -130,7 +130,7 @@ pub(super) fn write<B: PacketBuf>(
             header.set_hop_limit(header.hop_limit().wrapping_sub(1));
         }
     }
-    counters.use_adjacency(meta.adjacency);
+    counters.use_adjacency(meta.adjacency, 1);
     meta.out = adjacency.port;
 }
 

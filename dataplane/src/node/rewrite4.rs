@@ -55,7 +55,7 @@ fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta
         return Next::Unresolved;
     }
     write(adjacency, buffer, meta);
-    counters.use_adjacency(meta.adjacency);
+    counters.use_adjacency(meta.adjacency, 1);
     meta.out = adjacency.port;
     Next::Output
 }

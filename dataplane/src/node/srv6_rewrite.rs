@@ -80,7 +80,7 @@ fn step<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B, meta
     if let Some(front) = buffer.bytes_mut().first_chunk_mut() {
         *front = adjacency.ethernet;
     }
-    counters.use_adjacency(meta.adjacency);
+    counters.use_adjacency(meta.adjacency, 1);
     meta.out = adjacency.port;
     Next::Output
 }
