@@ -97,6 +97,11 @@ impl<B: PacketBuf> Worker<B> {
         self.burst.start_trace();
     }
 
+    /// Opens or closes the express lane (open at first). Closed, every packet goes through the graph, to the same end.
+    pub fn set_express(&mut self, is_open: bool) {
+        self.lane.is_closed = !is_open;
+    }
+
     /// The steps since the last call.
     pub fn take_trace(&mut self) -> Vec<Step> {
         self.burst.take_trace()

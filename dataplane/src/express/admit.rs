@@ -41,6 +41,13 @@ impl Default for Gate {
 }
 
 impl Gate {
+    /// True when neither address calls for a closer look.
+    #[inline]
+    pub(super) fn lets(&self, source: u128, destination: u128) -> bool {
+        let (source, destination) = ((source >> 120) as usize, (destination >> 120) as usize);
+        (self.0[source & 0xff] & SOURCE) | (self.0[destination & 0xff] & DESTINATION) == 0
+    }
+
     /// The gate of ports inside the SR domain, or outside, where SIDs and SRv6 sources have to be looked at.
     pub(super) fn new(srv6: &Srv6, is_sr_domain: bool) -> Gate {
         let has = |octets: [u64; 4], octet: usize| octets[octet / 64] >> (octet % 64) & 1 != 0;

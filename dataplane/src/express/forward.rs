@@ -6,7 +6,8 @@ use super::exits::Exits;
 use crate::buffer::{FRONT_LEN, PacketBuf};
 use crate::counters::Counters;
 use crate::fib::BLOCK;
-use crate::id::AdjacencyId;
+use crate::flow;
+use crate::id::{AdjacencyId, NextHopId};
 use crate::node::output::TransmitQueue;
 use crate::table::{NextHop, Tables};
 use crate::wire::{ethernet, ipv6};
@@ -86,7 +87,28 @@ impl Leaving {
     }
 }
 
-/// Makes the passengers ready whose next hop is a neighbor. The others stay as they are.
+/// The neighbor that a next hop is, or picks for the flow of a packet to `destination`.
+#[inline]
+pub(super) fn neighbor(
+    tables: &Tables,
+    packet: &[u8],
+    destination: u128,
+    next_hop: NextHopId,
+) -> Option<AdjacencyId> {
+    match tables.next_hops.entry(next_hop) {
+        NextHop::Adjacency(id) => Some(id),
+        NextHop::Group(index) => member(tables, packet, destination, index),
+        _ => None,
+    }
+}
+
+#[inline(never)]
+fn member(tables: &Tables, packet: &[u8], destination: u128, group: u32) -> Option<AdjacencyId> {
+    tables.next_hops.group(group)?.pick(flow::hash(packet, destination), &tables.liveness)
+}
+
+/// Makes the passengers ready whose next hop is a neighbor. The others stay as they are; `others` gets their numbers among
+/// the passengers. Returns how many those are.
 #[inline(never)]
 pub(super) fn forward<B: PacketBuf>(
     tables: &Tables,
@@ -95,12 +117,28 @@ pub(super) fn forward<B: PacketBuf>(
     columns: &Columns,
     admitted: usize,
     leaving: &mut Leaving,
-) {
+    others: &mut [u8; BLOCK],
+) -> usize {
+    let mut other_count = 0;
     let passengers = columns.places.iter().zip(&columns.next_hops).zip(&columns.destinations).take(admitted);
-    for ((&place, &next_hop), &destination) in passengers {
-        let NextHop::Adjacency(id) = tables.next_hops.entry(next_hop) else { continue };
-        let Some(exit) = exits.alive(tables, id) else { continue };
+    for (number, ((&place, &next_hop), &destination)) in (0u8..).zip(passengers) {
         let Some(frame) = frames.get_mut(usize::from(place)).and_then(Option::as_mut) else { continue };
+        let id = match tables.next_hops.entry(next_hop) {
+            NextHop::Adjacency(id) => id,
+            NextHop::Group(index) => {
+                let packet = frame.bytes().get(ethernet::LEN..).unwrap_or_default();
+                let Some(id) = member(tables, packet, destination, index) else { continue };
+                id
+            }
+            _ => {
+                if let Some(other) = others.get_mut(other_count) {
+                    *other = number;
+                    other_count += 1;
+                }
+                continue;
+            }
+        };
+        let Some(exit) = exits.alive(tables, id) else { continue };
         let bytes = frame.bytes_mut();
         let octets = bytes.len();
         if !exit.takes(octets, (destination >> 120) as u8) {
@@ -112,4 +150,5 @@ pub(super) fn forward<B: PacketBuf>(
         front[ethernet::LEN + ipv6::HOP_LIMIT_AT] -= 1;
         leaving.push(place, id, octets);
     }
+    other_count
 }

@@ -1,9 +1,9 @@
 //! The express lane: packets of the most frequent kinds, forwarded in bulk, a column at a time, without a visit to any node.
 //!
 //! ```text
-//!  received ─ admission ─ longest-prefix match ─┬─ forward: a neighbor ───────────────────────── transmit queue
-//!                 │                │
-//!                 └────────────────┴── not sure ──── the graph, from its beginning
+//!  received ─ admission ─ longest-prefix match ─┬─ a neighbor ───────────────────────────────────┬─ transmit queue
+//!                 │                             ├─ SID, policy, no route: decision ─ second match ┘
+//!                 └─ not sure ──────────────────┴─ the graph, from its beginning
 //! ```
 //!
 //! A packet is admitted when one look at its fixed headers shows that nothing about it is unusual, and leaves by this lane when
@@ -14,28 +14,71 @@
 //! Packets of one burst that go by the lane leave before those that go through the graph.
 
 mod admit;
+mod change;
+mod decide;
 mod exits;
 mod forward;
 
 use crate::arrivals::{Ingress, Run};
 use crate::buffer::PacketBuf;
 use crate::burst::{Burst, Meta, SLOTS};
+use crate::counters::Counters;
 use crate::fib::BLOCK;
 use crate::graph::{Engine, NodeId};
 use crate::id::NextHopId;
-use crate::table::Tables;
+use crate::table::{Port, Tables};
+use crate::wire::ipv6;
 use admit::Gate;
+use change::Changes;
+use decide::Passenger;
 use exits::Exits;
 use forward::Leaving;
 
 /// The lane of one worker: what it knows of the tables, and its passengers.
 #[derive(Debug, Default)]
 pub struct Lane {
+    /// All packets go through the graph.
+    pub(crate) is_closed: bool,
     exits: Exits,
     /// Of ports outside the SR domain, and inside.
     gates: [Gate; 2],
     columns: Columns,
+    /// Numbers of those that are not simply forwarded.
+    others: Others,
+    changes: Changes,
     leaving: Leaving,
+}
+
+/// Numbers of passengers.
+#[derive(Debug)]
+struct Others([u8; BLOCK]);
+
+impl Default for Others {
+    fn default() -> Self {
+        Others([0; BLOCK])
+    }
+}
+
+/// What all passengers of a block have in common.
+struct Passage<'a> {
+    tables: &'a Tables,
+    counters: &'a Counters,
+    port: &'a Port,
+    /// Of ports inside the SR domain, and of what comes out of an outer header.
+    inside: &'a Gate,
+    /// When each frame of the block came, ns.
+    arrival_ns: &'a [u64],
+}
+
+impl Passage<'_> {
+    /// True when nothing about a packet is unusual that has been inside another one and now has so many octets.
+    #[inline]
+    fn is_usual_inside(&self, header: &ipv6::Header<&[u8; ipv6::LEN]>, len: usize) -> bool {
+        (header.version() == 6)
+            & (ipv6::LEN + usize::from(header.payload_len()) == len)
+            & (header.hop_limit() > 1)
+            & self.inside.lets(header.source(), header.destination())
+    }
 }
 
 impl Lane {
@@ -71,13 +114,14 @@ pub(crate) fn run<B: PacketBuf>(
     ingress: &mut Ingress<B>,
     burst: &mut Burst<B>,
 ) {
+    let is_closed = lane.is_closed || burst.is_traced();
     let mut number = 0;
     while let Some(run) = ingress.run(number) {
         let mut start = run.start;
         while start < run.end {
             let block = Run { start, end: run.end.min(start + BLOCK), ..run };
             start = block.end;
-            let left = if burst.is_traced() { None } else { take_block(engine, lane, ingress, block) };
+            let left = if is_closed { None } else { take_block(engine, lane, ingress, block) };
             if left != Some(0) {
                 board(engine, ingress, block, burst, left.is_none());
             }
@@ -94,21 +138,47 @@ fn take_block<B: PacketBuf>(
     ingress: &mut Ingress<B>,
     block: Run,
 ) -> Option<usize> {
-    let Engine { tables, rings, transmit, .. } = engine;
+    let Engine { tables, limits, rings, transmit, .. } = engine;
+    let counters = &rings.counters;
     let port = tables.port(block.port).filter(|port| admit::is_open(port))?;
     let fib = tables.fib(port.vrf)?;
     let frames = ingress.frames.get_mut(block.start..block.end)?;
-    let Lane { exits, gates, columns, leaving } = lane;
+    let Lane { exits, gates, columns, others, changes, leaving, .. } = lane;
     let (admitted, octets) = admit::admit(port.mac, &gates[usize::from(port.is_sr_domain)], frames, columns);
-    if let Some(counters) = rings.counters.port(block.port) {
+    if let Some(counters) = counters.port(block.port) {
         counters.rx_packets.add(frames.len() as u64);
         counters.rx_octets.add(octets);
     }
     fib.lookup_batch(columns.destinations.get(..admitted)?, columns.next_hops.get_mut(..admitted)?);
     leaving.clear();
-    forward::forward(tables, frames, exits, columns, admitted, leaving);
-    leaving.leave(exits, &rings.counters, transmit, frames);
+    let other_count = forward::forward(tables, frames, exits, columns, admitted, leaving, &mut others.0);
+    if let Some(others) = others.0.get(..other_count).filter(|others| !others.is_empty()) {
+        let arrival_ns = ingress.arrival_ns.get(block.start..block.end)?;
+        let passage = Passage { tables, counters, port, inside: &gates[1], arrival_ns };
+        change(&passage, frames, columns, others, changes);
+        changes.make(&passage, &mut limits.mex, exits, frames, leaving);
+    }
+    leaving.leave(exits, counters, transmit, frames);
     Some(frames.len() - leaving.len())
+}
+
+/// Decides about the passengers with these numbers.
+#[inline(never)]
+fn change<B: PacketBuf>(
+    passage: &Passage<'_>,
+    frames: &[Option<B>],
+    columns: &Columns,
+    others: &[u8],
+    changes: &mut Changes,
+) {
+    changes.clear();
+    for &number in others {
+        let number = usize::from(number) % BLOCK;
+        let (place, destination) = (columns.places[number], columns.destinations[number]);
+        let Some(Some(frame)) = frames.get(usize::from(place)) else { continue };
+        let entry = passage.tables.next_hops.entry(columns.next_hops[number]);
+        decide::decide(passage, &Passenger { place, frame, destination, entry }, changes);
+    }
 }
 
 /// Puts the frames that are left into the burst; counts all of them when nobody has.

@@ -16,12 +16,12 @@ use crate::wire::srh;
 use crate::wire::{ap, ethernet, ipv4, ipv6};
 
 /// The hash of the flow of what a policy carries.
-fn flow_hash<B: PacketBuf>(buffer: &B, meta: &Meta) -> u32 {
-    if meta.flags.has(Flags::ETHERNET) {
+fn flow_hash<B: PacketBuf>(buffer: &B, flags: Flags) -> u32 {
+    if flags.has(Flags::ETHERNET) {
         return flow::hash_frame(buffer.bytes());
     }
     let packet = packet(buffer);
-    if meta.flags.has(Flags::IPV4) {
+    if flags.has(Flags::IPV4) {
         return flow::hash4(packet);
     }
     flow::hash(packet, ipv6::Header::of(packet).map_or(0, |header| header.destination()))
@@ -37,9 +37,9 @@ pub fn steer<B: PacketBuf>(
     meta: &mut Meta,
 ) -> bool {
     let Some(policy) = tables.srv6.policy(id) else { return false };
-    let Some(picked) = policy.pick(|| flow_hash(buffer, meta)) else { return false };
+    let Some(picked) = policy.pick(|| flow_hash(buffer, meta.flags)) else { return false };
     let Some(list) = tables.srv6.list(picked) else { return false };
-    let octets = carried_len(buffer, meta);
+    let octets = carried_len(buffer, meta.flags);
     for volume in [counters.policy(id), counters.list(picked)].into_iter().flatten() {
         volume.add(octets);
     }
@@ -54,9 +54,9 @@ pub fn steer<B: PacketBuf>(
 }
 
 /// Octets of what a policy carries: the packet, or the whole frame.
-fn carried_len<B: PacketBuf>(buffer: &B, meta: &Meta) -> usize {
+fn carried_len<B: PacketBuf>(buffer: &B, flags: Flags) -> usize {
     let frame = buffer.bytes().len();
-    if meta.flags.has(Flags::ETHERNET) { frame } else { frame.saturating_sub(ethernet::LEN) }
+    if flags.has(Flags::ETHERNET) { frame } else { frame.saturating_sub(ethernet::LEN) }
 }
 
 /// Octets by which the pending changes make the packet longer on the link.
@@ -123,7 +123,12 @@ pub fn apply<B: PacketBuf>(tables: &Tables, counters: &Counters, buffer: &mut B,
     if policy.mode.is_insert() {
         insert(tables, list, buffer)
     } else {
-        encapsulate(tables, policy, list, buffer, meta)
+        let made = encapsulate(tables, policy, list, buffer, meta.flags);
+        if made {
+            // The packet is the outer one now.
+            meta.flags = meta.flags.without(Flags::IPV4.and(Flags::ETHERNET));
+        }
+        made
     }
 }
 
@@ -193,7 +198,9 @@ fn make_advance_again<B: PacketBuf>(tables: &Tables, buffer: &mut B, meta: &Meta
     write_advance(buffer, destination, place, segments_left, pop)
 }
 
-fn write_advance<B: PacketBuf>(
+/// Writes the step to the next segment. False when an SRH that is to be removed is not whole.
+#[inline]
+pub fn write_advance<B: PacketBuf>(
     buffer: &mut B,
     destination: u128,
     srh: Option<Place>,
@@ -248,11 +255,11 @@ struct Inside {
     flow_label: u32,
 }
 
-fn inside<B: PacketBuf>(policy: &Policy, buffer: &B, meta: &Meta) -> Option<Inside> {
+fn inside<B: PacketBuf>(policy: &Policy, buffer: &B, flags: Flags) -> Option<Inside> {
     let packet = packet(buffer);
-    let (protocol, class, hops, label) = if meta.flags.has(Flags::ETHERNET) {
+    let (protocol, class, hops, label) = if flags.has(Flags::ETHERNET) {
         (protocol::ETHERNET, 0, crate::table::srv6::DEFAULT_HOP_LIMIT, 0)
-    } else if meta.flags.has(Flags::IPV4) {
+    } else if flags.has(Flags::IPV4) {
         let header = ipv4::Header::of(packet)?;
         (protocol::IPV4, header.tos(), header.ttl(), 0)
     } else {
@@ -266,26 +273,27 @@ fn inside<B: PacketBuf>(policy: &Policy, buffer: &B, meta: &Meta) -> Option<Insi
         flow_label: match policy.flow_label {
             Field::Fixed(label) => label,
             Field::Copy if label != 0 => label,
-            _ => flow::label(flow_hash(buffer, meta)),
+            _ => flow::label(flow_hash(buffer, flags)),
         },
     })
 }
 
 /// H.Encaps and its kin: the template, and what depends on the packet.
-fn encapsulate<B: PacketBuf>(
+/// `flags` say what is carried. False, and nothing has changed, when there is no room.
+pub fn encapsulate<B: PacketBuf>(
     tables: &Tables,
     policy: &Policy,
     list: &SegmentList,
     buffer: &mut B,
-    meta: &mut Meta,
+    flags: Flags,
 ) -> bool {
-    let Some(inside) = inside(policy, buffer, meta) else { return false };
+    let Some(inside) = inside(policy, buffer, flags) else { return false };
     let Some(mut ethernet) = buffer.bytes().first_chunk::<{ ethernet::LEN }>().copied() else { return false };
     let template = list.template();
-    let Ok(payload_len) = u16::try_from(carried_len(buffer, meta) + template.len() - ipv6::LEN) else {
+    let Ok(payload_len) = u16::try_from(carried_len(buffer, flags) + template.len() - ipv6::LEN) else {
         return false;
     };
-    let kept = if meta.flags.has(Flags::ETHERNET) { ethernet::LEN } else { 0 };
+    let kept = if flags.has(Flags::ETHERNET) { ethernet::LEN } else { 0 };
     if !buffer.grow_front(template.len() + kept) {
         return false;
     }
@@ -310,7 +318,5 @@ fn encapsulate<B: PacketBuf>(
         let source = ipv6::Header::of(header).map_or(0, |header| header.source());
         tables.srv6.sign(list, source, srh);
     }
-    // The packet is the outer one now.
-    meta.flags = meta.flags.without(Flags::IPV4.and(Flags::ETHERNET));
     true
 }

@@ -1,0 +1,248 @@
+//! Passengers that are changed on the way: what each will be, decided before anything is written.
+//!
+//! ```text
+//!  first lookup ─┬─ a SID:     the next segment, or the packet inside ─┬─ second lookup ─ the change, and the way out
+//!                ├─ a policy:  its first segment ──────────────────────┤
+//!                └─ no route:  the first alternative of the AP header ─┘
+//! ```
+
+use super::Passage;
+use super::exits::Exits;
+use super::forward::{Leaving, neighbor};
+use crate::buffer::{FRONT_LEN, PacketBuf, packet_mut};
+use crate::burst::Flags;
+use crate::fib::BLOCK;
+use crate::id::{NextHopId, PolicyId, SegmentListId, SidId, VrfId};
+use crate::limit::TokenBucket;
+use crate::node::srv6::commit;
+use crate::table::Tables;
+use crate::wire::ext::Place;
+use crate::wire::{ap, ethernet, ipv6, srh};
+
+/// What is made of a passenger.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+pub(super) enum Kind {
+    /// On to the next segment.
+    #[default]
+    Advance,
+    /// The IPv6 packet inside.
+    Expose,
+    /// Into an outer header.
+    Push,
+    /// To its first alternative.
+    Exchange,
+}
+
+/// A decision.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Change {
+    pub(super) kind: Kind,
+    /// Of its frame in the block.
+    pub(super) place: u8,
+    /// Segments Left from now on.
+    pub(super) segments_left: u8,
+    /// There is an SRH behind the IPv6 header, to be advanced.
+    pub(super) has_srh: bool,
+    /// That SRH has served its purpose.
+    pub(super) pop: bool,
+    /// Octets of outer headers that go.
+    pub(super) exposed_at: u16,
+    /// Octets by which the frame becomes longer.
+    pub(super) growth: i16,
+    /// The SID that decides.
+    pub(super) sid: SidId,
+    /// The policy that it goes into.
+    pub(super) policy: PolicyId,
+    /// Its list.
+    pub(super) list: SegmentListId,
+    /// What a SID has as its next hop; "no route" when that is looked up.
+    pub(super) next_hop: NextHopId,
+}
+
+/// The decisions about one block.
+#[derive(Debug)]
+pub(super) struct Changes {
+    list: [Change; BLOCK],
+    vrfs: [VrfId; BLOCK],
+    destinations: [u128; BLOCK],
+    next_hops: [NextHopId; BLOCK],
+    len: usize,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Changes {
+            list: [Change::default(); BLOCK],
+            vrfs: [VrfId(0); BLOCK],
+            destinations: [0; BLOCK],
+            next_hops: [NextHopId::NO_ROUTE; BLOCK],
+            len: 0,
+        }
+    }
+}
+
+impl Changes {
+    /// Adds a decision about the packet at `place`: where it goes then, and in which table that is looked up. The caller
+    /// fills in the rest where it stands: a copy made of small pieces would stall the core (4 ns a packet).
+    #[inline]
+    pub(super) fn add(
+        &mut self,
+        place: u8,
+        kind: Kind,
+        vrf: VrfId,
+        destination: u128,
+    ) -> Option<&mut Change> {
+        let at = self.len;
+        *self.vrfs.get_mut(at)? = vrf;
+        *self.destinations.get_mut(at)? = destination;
+        let change = self.list.get_mut(at)?;
+        self.len += 1;
+        change.place = place;
+        change.kind = kind;
+        change.growth = 0;
+        change.exposed_at = 0;
+        change.next_hop = NextHopId::NO_ROUTE;
+        Some(change)
+    }
+
+    /// Empties the list.
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Looks all destinations up, each in its table.
+    fn look_up(&mut self, tables: &Tables) {
+        let mut start = 0;
+        while let Some(&vrf) = self.vrfs.get(start..self.len).and_then(<[_]>::first) {
+            // One table for all, nearly always.
+            let differ = |other: &VrfId| *other != vrf;
+            let end = self.vrfs[start..self.len].iter().position(differ).map_or(self.len, |run| start + run);
+            let (Some(destinations), Some(next_hops)) =
+                (self.destinations.get(start..end), self.next_hops.get_mut(start..end))
+            else {
+                return;
+            };
+            match tables.fib(vrf) {
+                Some(fib) => fib.lookup_batch(destinations, next_hops),
+                None => next_hops.fill(NextHopId::NO_ROUTE),
+            }
+            start = end;
+        }
+    }
+
+    /// Looks up where the packets go then, and makes those ready whose way out is usual.
+    #[inline(never)]
+    pub(super) fn make<B: PacketBuf>(
+        &mut self,
+        passage: &Passage<'_>,
+        policer: &mut TokenBucket,
+        exits: &Exits,
+        frames: &mut [Option<B>],
+        leaving: &mut Leaving,
+    ) {
+        self.look_up(passage.tables);
+        let mut exchanged = 0;
+        for ((change, &destination), &next_hop) in
+            self.list.iter().zip(&self.destinations).zip(&self.next_hops).take(self.len)
+        {
+            let slot = frames.get_mut(usize::from(change.place));
+            let Some(frame) = slot.and_then(Option::as_mut) else { continue };
+            let bytes = frame.bytes();
+            let is_fixed = change.next_hop != NextHopId::NO_ROUTE;
+            let next_hop = if is_fixed { change.next_hop } else { next_hop };
+            let packet = bytes.get(ethernet::LEN + usize::from(change.exposed_at)..).unwrap_or_default();
+            let Some(id) = neighbor(passage.tables, packet, destination, next_hop) else { continue };
+            let Some(exit) = exits.alive(passage.tables, id) else { continue };
+            let Some(octets) = bytes.len().checked_add_signed(isize::from(change.growth)) else { continue };
+            if !exit.takes(octets, (destination >> 120) as u8) {
+                continue;
+            }
+            if change.kind == Kind::Exchange {
+                let arrival_ns =
+                    passage.arrival_ns.get(usize::from(change.place)).copied().unwrap_or_default();
+                // Refused here, it is refused by `mex` once more, which counts it.
+                if !policer.take(arrival_ns) {
+                    continue;
+                }
+                exchanged += 1;
+            }
+            change.count(passage, bytes.len() - ethernet::LEN);
+            if !change.make(passage, frame, destination) {
+                // All that could fail has been asked before.
+                debug_assert!(false, "a change that was decided on fails: {change:?}");
+                continue;
+            }
+            if let Some(front) = frame.bytes_mut().first_chunk_mut() {
+                *front = exit.ethernet;
+            }
+            leaving.push(change.place, id, octets);
+        }
+        if exchanged > 0 {
+            passage.counters.mex.examined.add(exchanged);
+            passage.counters.mex.exchanged.add(exchanged);
+        }
+    }
+}
+
+impl Change {
+    /// Counts a packet of so many octets, as it came.
+    #[inline]
+    fn count(&self, passage: &Passage<'_>, octets: usize) {
+        let counters = passage.counters;
+        match self.kind {
+            Kind::Advance | Kind::Expose => {
+                if let Some(volume) = counters.sid(self.sid) {
+                    volume.add(octets);
+                }
+            }
+            Kind::Push => {
+                for volume in [counters.policy(self.policy), counters.list(self.list)].into_iter().flatten() {
+                    volume.add(octets);
+                }
+            }
+            Kind::Exchange => {}
+        }
+    }
+
+    /// Makes the change, the hop limit's included. False when it cannot be made.
+    #[inline]
+    fn make<B: PacketBuf>(&self, passage: &Passage<'_>, frame: &mut B, destination: u128) -> bool {
+        match self.kind {
+            Kind::Advance => {
+                let srh = if self.has_srh { Some(srh::DIRECT) } else { None };
+                decrement(frame);
+                commit::write_advance(frame, destination, srh, self.segments_left, self.pop)
+            }
+            Kind::Expose => {
+                let made = frame.trim_front(usize::from(self.exposed_at));
+                decrement(frame);
+                made
+            }
+            Kind::Push => {
+                let srv6 = &passage.tables.srv6;
+                let (Some(policy), Some(list)) = (srv6.policy(self.policy), srv6.list(self.list)) else {
+                    return false;
+                };
+                decrement(frame);
+                commit::encapsulate(passage.tables, policy, list, frame, Flags::NONE)
+            }
+            Kind::Exchange => {
+                decrement(frame);
+                ap::exchange(packet_mut(frame), usize::from(AP_PLACE.offset), 1).is_some()
+            }
+        }
+    }
+}
+
+/// Directly behind the IPv6 header: where the lane looks for an AP header.
+pub(super) const AP_PLACE: Place =
+    Place { offset: ipv6::LEN as u16, next_header_at: ipv6::NEXT_HEADER_AT as u16 };
+
+/// One hop less; it was checked to be above 1.
+#[inline]
+fn decrement<B: PacketBuf>(frame: &mut B) {
+    if let Some(front) = frame.bytes_mut().first_chunk_mut::<FRONT_LEN>() {
+        front[ethernet::LEN + ipv6::HOP_LIMIT_AT] = front[ethernet::LEN + ipv6::HOP_LIMIT_AT].wrapping_sub(1);
+    }
+}
