@@ -191,7 +191,8 @@ impl<B: PacketBuf> Worker<B> {
 
     /// Puts new tables in place and returns the old ones.
     fn swap(&mut self, update: Update) -> Update {
-        let concerns_lane = matches!(update, Update::Ports(_) | Update::Adjacencies(_) | Update::Srv6(_));
+        let concerns_lane =
+            matches!(update, Update::Ports(_) | Update::Adjacencies(_) | Update::Srv6(_) | Update::Fib(..));
         let old = self.engine.swap(update);
         if concerns_lane {
             self.lane.rebuild(&self.engine.tables);

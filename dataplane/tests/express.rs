@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use dataplane::buffer::PacketBuf;
 use dataplane::drop::Drop;
-use dataplane::id::{AdjacencyId, MAX_POLICIES, MAX_SEGMENT_LISTS, MAX_SIDS, PolicyId, PortId, SegmentListId, SidId};
+use dataplane::id::{
+    AdjacencyId, MAX_POLICIES, MAX_SEGMENT_LISTS, MAX_SIDS, PolicyId, PortId, SegmentListId, SidId,
+};
 use proptest::prelude::*;
 use support::Router;
 use support::packets::{Dice, any_frame};
@@ -44,9 +46,11 @@ fn counts(router: &Router) -> BTreeMap<String, u64> {
         add(format!("adjacency {id}"), counters.adjacency(AdjacencyId(id)));
     }
     let volumes = (0..MAX_SIDS as u16).map(|id| (format!("sid {id}"), counters.sid(SidId(id))));
-    let volumes = volumes.chain((0..MAX_POLICIES as u16).map(|id| (format!("policy {id}"), counters.policy(PolicyId(id)))));
-    let volumes =
-        volumes.chain((0..MAX_SEGMENT_LISTS as u16).map(|id| (format!("list {id}"), counters.list(SegmentListId(id)))));
+    let volumes = volumes
+        .chain((0..MAX_POLICIES as u16).map(|id| (format!("policy {id}"), counters.policy(PolicyId(id)))));
+    let volumes = volumes.chain(
+        (0..MAX_SEGMENT_LISTS as u16).map(|id| (format!("list {id}"), counters.list(SegmentListId(id)))),
+    );
     for (name, volume) in volumes {
         let volume = volume.expect("ids below the limit have counters");
         add(format!("{name} octets"), volume.octets.value());

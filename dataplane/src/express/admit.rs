@@ -29,6 +29,8 @@ const MAC_MASK: u64 = u64::from_le_bytes([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0,
 const SPECIAL: [u8; 3] = [0x00, 0xfe, 0xff];
 const SOURCE: u8 = 1;
 const DESTINATION: u8 = 2;
+/// Not unusual: a destination that may be a SID.
+const SEGMENT: u8 = 4;
 
 /// What first octets of addresses call for a closer look: as a source, as a destination.
 #[derive(Debug)]
@@ -48,6 +50,11 @@ impl Gate {
         (self.0[source & 0xff] & SOURCE) | (self.0[destination & 0xff] & DESTINATION) == 0
     }
 
+    /// True when a destination may be a SID.
+    pub(super) fn leads_to_segments(&self, destination: u128) -> bool {
+        self.0[(destination >> 120) as usize & 0xff] & SEGMENT != 0
+    }
+
     /// The gate of ports inside the SR domain, or outside, where SIDs and SRv6 sources have to be looked at.
     pub(super) fn new(srv6: &Srv6, is_sr_domain: bool) -> Gate {
         let has = |octets: [u64; 4], octet: usize| octets[octet / 64] >> (octet % 64) & 1 != 0;
@@ -55,23 +62,28 @@ impl Gate {
         Gate(std::array::from_fn(|octet| {
             let is_special = SPECIAL.contains(&(octet as u8));
             let is_source = is_special || !is_sr_domain && has(sources, octet);
-            let is_destination = is_special || !is_sr_domain && has(destinations, octet);
-            u8::from(is_source) * SOURCE | u8::from(is_destination) * DESTINATION
+            let may_be_segment = has(destinations, octet);
+            let is_destination = is_special || !is_sr_domain && may_be_segment;
+            u8::from(is_source) * SOURCE
+                | u8::from(is_destination) * DESTINATION
+                | u8::from(may_be_segment && is_sr_domain) * SEGMENT
         }))
     }
 }
 
-/// Admits packets of a block: places and destinations go into the lane. Returns how many, and the octets of all frames.
+/// Admits packets of a block: places and destinations go into the lane. Returns how many, and the octets of all frames;
+/// and whether any destination may be a SID.
 #[inline(never)]
 pub(super) fn admit<B: PacketBuf>(
     Mac(mac): Mac,
     Gate(gate): &Gate,
     frames: &[Option<B>],
     lane: &mut Columns,
-) -> (usize, u64) {
+) -> (usize, u64, bool) {
     let mac = u64::from_le_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], 0, 0]);
     let mut admitted = 0;
     let mut octets = 0;
+    let mut seen = 0;
     for (place, frame) in (0u8..).zip(frames) {
         let Some(frame) = frame else { continue };
         let bytes = frame.bytes();
@@ -81,11 +93,13 @@ pub(super) fn admit<B: PacketBuf>(
         let high = word::<38>(front).swap_bytes();
         let low = word::<46>(front).swap_bytes();
         // Whatever is not 0 here is unusual.
+        let destination_gate = gate[usize::from(front[38])];
+        seen |= destination_gate;
         let unusual = (word::<0>(front) & MAC_MASK ^ mac)
             | (word::<8>(front) & IP6_MASK ^ IP6)
             | (bytes.len() ^ (FRONT_LEN + payload_len)) as u64
             | u64::from(gate[usize::from(front[22])] & SOURCE)
-            | u64::from(gate[usize::from(front[38])] & DESTINATION);
+            | u64::from(destination_gate & DESTINATION);
         // Written in any case, kept if it is usual: no branch that could be mispredicted.
         if let (Some(at), Some(to)) = (lane.places.get_mut(admitted), lane.destinations.get_mut(admitted)) {
             *at = place;
@@ -93,5 +107,5 @@ pub(super) fn admit<B: PacketBuf>(
         }
         admitted += usize::from((unusual == 0) & (front[21] > 1));
     }
-    (admitted, octets)
+    (admitted, octets, seen & SEGMENT != 0)
 }

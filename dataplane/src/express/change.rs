@@ -40,6 +40,8 @@ pub(super) struct Change {
     pub(super) kind: Kind,
     /// Of its frame in the block.
     pub(super) place: u8,
+    /// Number of the lookup of its destination.
+    lookup: u8,
     /// Segments Left from now on.
     pub(super) segments_left: u8,
     /// There is an SRH behind the IPv6 header, to be advanced.
@@ -64,20 +66,23 @@ pub(super) struct Change {
 #[derive(Debug)]
 pub(super) struct Changes {
     list: [Change; BLOCK],
+    len: usize,
+    /// Lookups: of destinations that follow each other, one for all that are the same.
     vrfs: [VrfId; BLOCK],
     destinations: [u128; BLOCK],
     next_hops: [NextHopId; BLOCK],
-    len: usize,
+    lookups: usize,
 }
 
 impl Default for Changes {
     fn default() -> Self {
         Changes {
             list: [Change::default(); BLOCK],
+            len: 0,
             vrfs: [VrfId(0); BLOCK],
             destinations: [0; BLOCK],
             next_hops: [NextHopId::NO_ROUTE; BLOCK],
-            len: 0,
+            lookups: 0,
         }
     }
 }
@@ -93,11 +98,15 @@ impl Changes {
         vrf: VrfId,
         destination: u128,
     ) -> Option<&mut Change> {
-        let at = self.len;
-        *self.vrfs.get_mut(at)? = vrf;
-        *self.destinations.get_mut(at)? = destination;
-        let change = self.list.get_mut(at)?;
+        let last = self.lookups.wrapping_sub(1);
+        let is_same = self.destinations.get(last) == Some(&destination) && self.vrfs.get(last) == Some(&vrf);
+        let lookup = if is_same { last } else { self.lookups };
+        *self.vrfs.get_mut(lookup)? = vrf;
+        *self.destinations.get_mut(lookup)? = destination;
+        let change = self.list.get_mut(self.len)?;
+        self.lookups = lookup + 1;
         self.len += 1;
+        change.lookup = lookup as u8;
         change.place = place;
         change.kind = kind;
         change.growth = 0;
@@ -109,15 +118,19 @@ impl Changes {
     /// Empties the list.
     pub(super) fn clear(&mut self) {
         self.len = 0;
+        self.lookups = 0;
     }
 
     /// Looks all destinations up, each in its table.
     fn look_up(&mut self, tables: &Tables) {
         let mut start = 0;
-        while let Some(&vrf) = self.vrfs.get(start..self.len).and_then(<[_]>::first) {
+        while let Some(&vrf) = self.vrfs.get(start..self.lookups).and_then(<[_]>::first) {
             // One table for all, nearly always.
             let differ = |other: &VrfId| *other != vrf;
-            let end = self.vrfs[start..self.len].iter().position(differ).map_or(self.len, |run| start + run);
+            let end = self.vrfs[start..self.lookups]
+                .iter()
+                .position(differ)
+                .map_or(self.lookups, |run| start + run);
             let (Some(destinations), Some(next_hops)) =
                 (self.destinations.get(start..end), self.next_hops.get_mut(start..end))
             else {
@@ -143,9 +156,9 @@ impl Changes {
     ) {
         self.look_up(passage.tables);
         let mut exchanged = 0;
-        for ((change, &destination), &next_hop) in
-            self.list.iter().zip(&self.destinations).zip(&self.next_hops).take(self.len)
-        {
+        for change in self.list.get(..self.len).unwrap_or_default() {
+            let lookup = usize::from(change.lookup) % BLOCK;
+            let (destination, next_hop) = (self.destinations[lookup], self.next_hops[lookup]);
             let slot = frames.get_mut(usize::from(change.place));
             let Some(frame) = slot.and_then(Option::as_mut) else { continue };
             let bytes = frame.bytes();

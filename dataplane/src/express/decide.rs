@@ -1,9 +1,10 @@
 //! What SIDs, policies and MEX make of a passenger, as long as it is what they make of nearly every packet: the questions of
 //! `srv6-endpoint`, `srv6-headend` and `mex`, by the same functions.
 
-use super::Passage;
 use super::change::{AP_PLACE, Changes, Kind};
+use super::{Columns, Passage};
 use crate::buffer::{FRONT_LEN, PacketBuf, front};
+use crate::fib::BLOCK;
 use crate::flow;
 use crate::id::{PolicyId, SidId, VrfId};
 use crate::node::srv6::advance::{Advance, advance};
@@ -13,37 +14,62 @@ use crate::table::{NextHop, Trigger};
 use crate::wire::ipv6::protocol;
 use crate::wire::{ap, ethernet, ipv6, srh};
 
-/// One passenger that is no case for `forward`.
-pub(super) struct Passenger<'a, B> {
+/// One passenger.
+struct Passenger<'a, B> {
     /// Of its frame in the block.
-    pub(super) place: u8,
-    pub(super) frame: &'a B,
-    pub(super) destination: u128,
-    /// What the first lookup gave.
-    pub(super) entry: NextHop,
+    place: u8,
+    frame: &'a B,
+    destination: u128,
 }
 
-/// Decides about a passenger. When nothing is decided, it goes through the graph.
-#[inline]
+/// Decides about the passengers with these numbers. Those about whom nothing is decided go through the graph.
+#[inline(never)]
 pub(super) fn decide<B: PacketBuf>(
     passage: &Passage<'_>,
-    passenger: &Passenger<'_, B>,
+    frames: &[Option<B>],
+    columns: &Columns,
+    numbers: &[u8],
     changes: &mut Changes,
 ) {
-    // `None` when nothing is decided; each has told `changes` otherwise.
-    let _ = match passenger.entry {
-        NextHop::Sid(id) => endpoint(passage, passenger, id, changes),
-        NextHop::Policy(id) => headend(passage, passenger, id, changes),
-        NextHop::NoRoute => alternative(passage, passenger, Trigger::NoRoute, changes),
-        NextHop::Unreachable => alternative(passage, passenger, Trigger::Unreachable, changes),
-        NextHop::Blackhole => alternative(passage, passenger, Trigger::Blackhole, changes),
-        NextHop::Mex => alternative(passage, passenger, Trigger::Mex, changes),
-        _ => None,
-    };
+    for &number in numbers {
+        let number = usize::from(number) % BLOCK;
+        let (place, destination) = (columns.places[number], columns.destinations[number]);
+        let Some(Some(frame)) = frames.get(usize::from(place)) else { continue };
+        let passenger = &Passenger { place, frame, destination };
+        // `None` when nothing is decided; each has told `changes` otherwise.
+        let _ = match passage.tables.next_hops.entry(columns.next_hops[number]) {
+            NextHop::Sid(id) => endpoint(passage, passenger, id, changes),
+            NextHop::Policy(id) => headend(passage, passenger, id, changes),
+            NextHop::NoRoute => alternative(passage, passenger, Trigger::NoRoute, changes),
+            NextHop::Unreachable => alternative(passage, passenger, Trigger::Unreachable, changes),
+            NextHop::Blackhole => alternative(passage, passenger, Trigger::Blackhole, changes),
+            NextHop::Mex => alternative(passage, passenger, Trigger::Mex, changes),
+            _ => None,
+        };
+    }
+}
+
+/// Decides about the first `count` passengers, all of them to SIDs.
+#[inline(never)]
+pub(super) fn endpoints<B: PacketBuf>(
+    passage: &Passage<'_>,
+    frames: &[Option<B>],
+    columns: &Columns,
+    count: usize,
+    changes: &mut Changes,
+) {
+    let passengers = columns.places.iter().zip(&columns.destinations).zip(&columns.next_hops);
+    for ((&place, &destination), &next_hop) in passengers.take(count) {
+        let Some(Some(frame)) = frames.get(usize::from(place)) else { continue };
+        if let NextHop::Sid(id) = passage.tables.next_hops.entry(next_hop) {
+            // `None` when nothing is decided.
+            let _ = endpoint(passage, &Passenger { place, frame, destination }, id, changes);
+        }
+    }
 }
 
 /// RFC 8986, 4: to the next segment, or the IPv6 packet inside.
-#[inline(never)]
+#[inline(always)]
 fn endpoint<B: PacketBuf>(
     passage: &Passage<'_>,
     passenger: &Passenger<'_, B>,

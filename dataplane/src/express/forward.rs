@@ -120,7 +120,9 @@ pub(super) fn forward<B: PacketBuf>(
     others: &mut [u8; BLOCK],
 ) -> usize {
     let mut other_count = 0;
-    let passengers = columns.places.iter().zip(&columns.next_hops).zip(&columns.destinations).take(admitted);
+    let admitted = admitted.min(BLOCK);
+    let passengers = columns.places[..admitted].iter().zip(&columns.next_hops[..admitted]);
+    let passengers = passengers.zip(&columns.destinations[..admitted]);
     for (number, ((&place, &next_hop), &destination)) in (0u8..).zip(passengers) {
         let Some(frame) = frames.get_mut(usize::from(place)).and_then(Option::as_mut) else { continue };
         let id = match tables.next_hops.entry(next_hop) {

@@ -18,6 +18,7 @@ mod change;
 mod decide;
 mod exits;
 mod forward;
+mod segments;
 
 use crate::arrivals::{Ingress, Run};
 use crate::buffer::PacketBuf;
@@ -30,9 +31,9 @@ use crate::table::{Port, Tables};
 use crate::wire::ipv6;
 use admit::Gate;
 use change::Changes;
-use decide::Passenger;
 use exits::Exits;
 use forward::Leaving;
+use segments::Segments;
 
 /// The lane of one worker: what it knows of the tables, and its passengers.
 #[derive(Debug, Default)]
@@ -43,6 +44,7 @@ pub struct Lane {
     /// Of ports outside the SR domain, and inside.
     gates: [Gate; 2],
     columns: Columns,
+    segments: Segments,
     /// Numbers of those that are not simply forwarded.
     others: Others,
     changes: Changes,
@@ -86,6 +88,7 @@ impl Lane {
     /// an allocation.
     pub(crate) fn rebuild(&mut self, tables: &Tables) {
         self.exits.rebuild(tables);
+        self.segments.clear();
         self.gates = [false, true].map(|is_sr_domain| Gate::new(&tables.srv6, is_sr_domain));
     }
 }
@@ -143,42 +146,34 @@ fn take_block<B: PacketBuf>(
     let port = tables.port(block.port).filter(|port| admit::is_open(port))?;
     let fib = tables.fib(port.vrf)?;
     let frames = ingress.frames.get_mut(block.start..block.end)?;
-    let Lane { exits, gates, columns, others, changes, leaving, .. } = lane;
-    let (admitted, octets) = admit::admit(port.mac, &gates[usize::from(port.is_sr_domain)], frames, columns);
+    let Lane { exits, gates, columns, segments, others, changes, leaving, .. } = lane;
+    let gate = &gates[usize::from(port.is_sr_domain)];
+    let (admitted, octets, has_segments) = admit::admit(port.mac, gate, frames, columns);
     if let Some(counters) = counters.port(block.port) {
         counters.rx_packets.add(frames.len() as u64);
         counters.rx_octets.add(octets);
     }
-    fib.lookup_batch(columns.destinations.get(..admitted)?, columns.next_hops.get_mut(..admitted)?);
+    let (unknown, known) =
+        if has_segments { segments.split((port.vrf, fib), columns, admitted) } else { (admitted, 0) };
     leaving.clear();
-    let other_count = forward::forward(tables, frames, exits, columns, admitted, leaving, &mut others.0);
-    if let Some(others) = others.0.get(..other_count).filter(|others| !others.is_empty()) {
+    let mut other_count = 0;
+    if unknown > 0 {
+        fib.lookup_batch(columns.destinations.get(..unknown)?, columns.next_hops.get_mut(..unknown)?);
+        other_count = forward::forward(tables, frames, exits, columns, unknown, leaving, &mut others.0);
+    }
+    if other_count + known > 0 {
         let arrival_ns = ingress.arrival_ns.get(block.start..block.end)?;
         let passage = Passage { tables, counters, port, inside: &gates[1], arrival_ns };
-        change(&passage, frames, columns, others, changes);
+        changes.clear();
+        decide::endpoints(&passage, frames, &segments.found, known, changes);
+        decide::decide(&passage, frames, columns, others.0.get(..other_count)?, changes);
         changes.make(&passage, &mut limits.mex, exits, frames, leaving);
+    }
+    if has_segments && other_count > 0 {
+        segments.learn(tables, gate, columns, unknown);
     }
     leaving.leave(exits, counters, transmit, frames);
     Some(frames.len() - leaving.len())
-}
-
-/// Decides about the passengers with these numbers.
-#[inline(never)]
-fn change<B: PacketBuf>(
-    passage: &Passage<'_>,
-    frames: &[Option<B>],
-    columns: &Columns,
-    others: &[u8],
-    changes: &mut Changes,
-) {
-    changes.clear();
-    for &number in others {
-        let number = usize::from(number) % BLOCK;
-        let (place, destination) = (columns.places[number], columns.destinations[number]);
-        let Some(Some(frame)) = frames.get(usize::from(place)) else { continue };
-        let entry = passage.tables.next_hops.entry(columns.next_hops[number]);
-        decide::decide(passage, &Passenger { place, frame, destination, entry }, changes);
-    }
 }
 
 /// Puts the frames that are left into the burst; counts all of them when nobody has.

@@ -105,6 +105,11 @@ macro_rules! family {
                 }
             }
 
+            /// How often the table has been changed: what was looked up at one version holds as long as that is the version.
+            pub fn version(&self) -> u64 {
+                self.table.version()
+            }
+
             /// How many hold this table, its writer included.
             pub fn handles(&self) -> usize {
                 Arc::strong_count(&self.table)

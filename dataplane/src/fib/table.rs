@@ -36,6 +36,8 @@ pub(super) struct Table {
     lines: Words,
     /// The next hop in the low half, how often it was changed in the high half.
     default: AtomicU64,
+    /// How often anything was changed.
+    version: AtomicU64,
     kernel: Kernel,
     has_trees: bool,
 }
@@ -58,6 +60,7 @@ impl Table {
             front: Words::reserve(FRONT_WORDS)?,
             lines: Words::reserve(TABLE_LINES as usize * LINE_WORDS)?,
             default: AtomicU64::new(u64::from(NextHopId::NO_ROUTE.0)),
+            version: AtomicU64::new(0),
             kernel: Kernel::detect(),
             has_trees,
         })
@@ -83,6 +86,16 @@ impl Table {
     pub(super) fn set_default(&self, next_hop: NextHopId) {
         let version = (self.default.load(Relaxed) >> 32).wrapping_add(1);
         self.default.store(version << 32 | u64::from(next_hop.0), Release);
+    }
+
+    /// How often anything was changed: what was found at one version still holds as long as that is the version.
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Acquire)
+    }
+
+    /// Says that something has been changed. Only the writer does.
+    pub(super) fn count_change(&self) {
+        self.version.store(self.version.load(Relaxed).wrapping_add(1), Release);
     }
 
     /// IPv6: the front leads to trees. IPv4: to leaves and pages.

@@ -203,6 +203,7 @@ impl Writer {
             return Ok(());
         }
         let updated = self.update(prefix);
+        self.table.count_change();
         if updated.is_err() {
             self.lines.give_back();
             match old {
