@@ -11,11 +11,13 @@ use super::exits::Exits;
 use super::forward::{Leaving, neighbor};
 use crate::buffer::{FRONT_LEN, PacketBuf, packet_mut};
 use crate::burst::Flags;
+use crate::counters::Counters;
 use crate::fib::BLOCK;
 use crate::id::{NextHopId, PolicyId, SegmentListId, SidId, VrfId};
 use crate::limit::TokenBucket;
 use crate::node::srv6::commit;
 use crate::table::Tables;
+use crate::table::srv6::{Policy, SegmentList};
 use crate::wire::ext::Place;
 use crate::wire::{ap, ethernet, ipv6, srh};
 
@@ -26,6 +28,10 @@ pub(super) enum Kind {
     /// On to the next segment.
     #[default]
     Advance,
+    /// On to the next segment, the last one, without the SRH.
+    Pop,
+    /// On to the next compressed segment of the destination.
+    Shift,
     /// The IPv6 packet inside.
     Expose,
     /// Into an outer header.
@@ -44,13 +50,7 @@ pub(super) struct Change {
     lookup: u8,
     /// Segments Left from now on.
     pub(super) segments_left: u8,
-    /// There is an SRH behind the IPv6 header, to be advanced.
-    pub(super) has_srh: bool,
-    /// That SRH has served its purpose.
-    pub(super) pop: bool,
-    /// Octets of outer headers that go.
-    pub(super) exposed_at: u16,
-    /// Octets by which the frame becomes longer.
+    /// Octets by which the frame becomes longer; of what is inside another packet, less those of the outer headers.
     pub(super) growth: i16,
     /// The SID that decides.
     pub(super) sid: SidId,
@@ -110,7 +110,6 @@ impl Changes {
         change.place = place;
         change.kind = kind;
         change.growth = 0;
-        change.exposed_at = 0;
         change.next_hop = NextHopId::NO_ROUTE;
         Some(change)
     }
@@ -156,6 +155,7 @@ impl Changes {
     ) {
         self.look_up(passage.tables);
         let mut exchanged = 0;
+        let mut counted = Counted::default();
         for change in self.list.get(..self.len).unwrap_or_default() {
             let lookup = usize::from(change.lookup) % BLOCK;
             let (destination, next_hop) = (self.destinations[lookup], self.next_hops[lookup]);
@@ -164,7 +164,9 @@ impl Changes {
             let bytes = frame.bytes();
             let is_fixed = change.next_hop != NextHopId::NO_ROUTE;
             let next_hop = if is_fixed { change.next_hop } else { next_hop };
-            let packet = bytes.get(ethernet::LEN + usize::from(change.exposed_at)..).unwrap_or_default();
+            let exposed_at =
+                if change.kind == Kind::Expose { usize::from(change.growth.unsigned_abs()) } else { 0 };
+            let packet = bytes.get(ethernet::LEN + exposed_at..).unwrap_or_default();
             let Some(id) = neighbor(passage.tables, packet, destination, next_hop) else { continue };
             let Some(exit) = exits.alive(passage.tables, id) else { continue };
             let Some(octets) = bytes.len().checked_add_signed(isize::from(change.growth)) else { continue };
@@ -180,8 +182,8 @@ impl Changes {
                 }
                 exchanged += 1;
             }
-            change.count(passage, bytes.len() - ethernet::LEN);
-            if !change.make(passage, frame, destination) {
+            counted.add(passage.counters, change, bytes.len() - ethernet::LEN);
+            if !change.make(passage.tables, frame, destination) {
                 // All that could fail has been asked before.
                 debug_assert!(false, "a change that was decided on fails: {change:?}");
                 continue;
@@ -191,6 +193,7 @@ impl Changes {
             }
             leaving.push(change.place, id, octets);
         }
+        counted.settle(passage.counters);
         if exchanged > 0 {
             passage.counters.mex.examined.add(exchanged);
             passage.counters.mex.exchanged.add(exchanged);
@@ -198,47 +201,85 @@ impl Changes {
     }
 }
 
-impl Change {
-    /// Counts a packet of so many octets, as it came.
+/// Packets in a row that count for the same SID, or the same list: counted together.
+#[derive(Default)]
+struct Counted {
+    /// Kind, SID or policy, and list.
+    of: (Kind, u16, u16),
+    packets: u64,
+    octets: u64,
+}
+
+impl Counted {
+    /// One packet of so many octets, as it came.
     #[inline]
-    fn count(&self, passage: &Passage<'_>, octets: usize) {
-        let counters = passage.counters;
-        match self.kind {
-            Kind::Advance | Kind::Expose => {
-                if let Some(volume) = counters.sid(self.sid) {
-                    volume.add(octets);
-                }
-            }
-            Kind::Push => {
-                for volume in [counters.policy(self.policy), counters.list(self.list)].into_iter().flatten() {
-                    volume.add(octets);
-                }
-            }
-            Kind::Exchange => {}
+    fn add(&mut self, counters: &Counters, change: &Change, octets: usize) {
+        let of = match change.kind {
+            Kind::Push => (Kind::Push, change.policy.0, change.list.0),
+            Kind::Exchange => return,
+            _ => (Kind::Advance, change.sid.0, 0),
+        };
+        if of != self.of {
+            self.settle(counters);
+            self.of = of;
         }
+        self.packets += 1;
+        self.octets += octets as u64;
     }
 
+    fn settle(&mut self, counters: &Counters) {
+        let (kind, id, list) = self.of;
+        let volumes = if kind == Kind::Push {
+            [counters.policy(PolicyId(id)), counters.list(SegmentListId(list))]
+        } else {
+            [counters.sid(SidId(id)), None]
+        };
+        for volume in volumes.into_iter().flatten() {
+            volume.packets.add(self.packets);
+            volume.octets.add(self.octets);
+        }
+        (self.packets, self.octets) = (0, 0);
+    }
+}
+
+impl Change {
     /// Makes the change, the hop limit's included. False when it cannot be made.
     #[inline]
-    fn make<B: PacketBuf>(&self, passage: &Passage<'_>, frame: &mut B, destination: u128) -> bool {
+    fn make<B: PacketBuf>(&self, tables: &Tables, frame: &mut B, destination: u128) -> bool {
         match self.kind {
             Kind::Advance => {
-                let srh = if self.has_srh { Some(srh::DIRECT) } else { None };
+                let Some(front) = frame.bytes_mut().first_chunk_mut::<{ FRONT_LEN + srh::FIXED_LEN }>()
+                else {
+                    return false;
+                };
+                front[HOP_LIMIT_AT] = front[HOP_LIMIT_AT].wrapping_sub(1);
+                front[DESTINATION_AT..FRONT_LEN].copy_from_slice(&destination.to_be_bytes());
+                front[FRONT_LEN + srh::SEGMENTS_LEFT_AT] = self.segments_left;
+                true
+            }
+            Kind::Shift => {
+                let Some(front) = frame.bytes_mut().first_chunk_mut::<FRONT_LEN>() else { return false };
+                front[HOP_LIMIT_AT] = front[HOP_LIMIT_AT].wrapping_sub(1);
+                front[DESTINATION_AT..].copy_from_slice(&destination.to_be_bytes());
+                true
+            }
+            Kind::Pop => {
                 decrement(frame);
-                commit::write_advance(frame, destination, srh, self.segments_left, self.pop)
+                commit::write_advance(frame, destination, Some(srh::DIRECT), 0, true)
             }
             Kind::Expose => {
-                let made = frame.trim_front(usize::from(self.exposed_at));
+                let made = frame.trim_front(usize::from(self.growth.unsigned_abs()));
                 decrement(frame);
                 made
             }
             Kind::Push => {
-                let srv6 = &passage.tables.srv6;
-                let (Some(policy), Some(list)) = (srv6.policy(self.policy), srv6.list(self.list)) else {
+                let (Some(policy), Some(list)) =
+                    (tables.srv6.policy(self.policy), tables.srv6.list(self.list))
+                else {
                     return false;
                 };
                 decrement(frame);
-                commit::encapsulate(passage.tables, policy, list, frame, Flags::NONE)
+                push(policy, list, frame)
             }
             Kind::Exchange => {
                 decrement(frame);
@@ -248,6 +289,28 @@ impl Change {
     }
 }
 
+/// H.Encaps: the outer header; that of Ethernet is written to every packet afterwards.
+#[inline]
+fn push<B: PacketBuf>(policy: &Policy, list: &SegmentList, frame: &mut B) -> bool {
+    let Some(inside) = commit::inside(policy, frame, Flags::NONE) else { return false };
+    let overhead = list.overhead();
+    // It was checked to be no more than 65535.
+    let payload_len = (frame.bytes().len() + overhead - FRONT_LEN) as u16;
+    if !frame.prepend(overhead) {
+        return false;
+    }
+    let pushed = frame.bytes_mut().get_mut(ethernet::LEN..ethernet::LEN + overhead);
+    if let Some(pushed) = pushed {
+        commit::write_outer(list, &inside, payload_len, pushed);
+    }
+    true
+}
+
+/// Offset of the hop limit in a frame.
+const HOP_LIMIT_AT: usize = ethernet::LEN + ipv6::HOP_LIMIT_AT;
+/// Offset of the destination address in a frame.
+const DESTINATION_AT: usize = FRONT_LEN - 16;
+
 /// Directly behind the IPv6 header: where the lane looks for an AP header.
 pub(super) const AP_PLACE: Place =
     Place { offset: ipv6::LEN as u16, next_header_at: ipv6::NEXT_HEADER_AT as u16 };
@@ -256,6 +319,6 @@ pub(super) const AP_PLACE: Place =
 #[inline]
 fn decrement<B: PacketBuf>(frame: &mut B) {
     if let Some(front) = frame.bytes_mut().first_chunk_mut::<FRONT_LEN>() {
-        front[ethernet::LEN + ipv6::HOP_LIMIT_AT] = front[ethernet::LEN + ipv6::HOP_LIMIT_AT].wrapping_sub(1);
+        front[HOP_LIMIT_AT] = front[HOP_LIMIT_AT].wrapping_sub(1);
     }
 }

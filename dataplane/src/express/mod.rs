@@ -16,6 +16,7 @@
 mod admit;
 mod change;
 mod decide;
+mod endpoint;
 mod exits;
 mod forward;
 mod segments;
@@ -27,10 +28,12 @@ use crate::counters::Counters;
 use crate::fib::BLOCK;
 use crate::graph::{Engine, NodeId};
 use crate::id::NextHopId;
+use crate::table::srv6::HmacRule;
 use crate::table::{Port, Tables};
 use crate::wire::ipv6;
 use admit::Gate;
 use change::Changes;
+use endpoint::Endpoints;
 use exits::Exits;
 use forward::Leaving;
 use segments::Segments;
@@ -41,6 +44,7 @@ pub struct Lane {
     /// All packets go through the graph.
     pub(crate) is_closed: bool,
     exits: Exits,
+    endpoints: Endpoints,
     /// Of ports outside the SR domain, and inside.
     gates: [Gate; 2],
     columns: Columns,
@@ -68,6 +72,10 @@ struct Passage<'a> {
     port: &'a Port,
     /// Of ports inside the SR domain, and of what comes out of an outer header.
     inside: &'a Gate,
+    /// The port is inside the SR domain, and wants no HMAC.
+    trusts_segments: bool,
+    /// Packets with the O-flag are copied.
+    is_sampled: bool,
     /// When each frame of the block came, ns.
     arrival_ns: &'a [u64],
 }
@@ -88,6 +96,7 @@ impl Lane {
     /// an allocation.
     pub(crate) fn rebuild(&mut self, tables: &Tables) {
         self.exits.rebuild(tables);
+        self.endpoints.rebuild(&tables.srv6);
         self.segments.clear();
         self.gates = [false, true].map(|is_sr_domain| Gate::new(&tables.srv6, is_sr_domain));
     }
@@ -146,7 +155,7 @@ fn take_block<B: PacketBuf>(
     let port = tables.port(block.port).filter(|port| admit::is_open(port))?;
     let fib = tables.fib(port.vrf)?;
     let frames = ingress.frames.get_mut(block.start..block.end)?;
-    let Lane { exits, gates, columns, segments, others, changes, leaving, .. } = lane;
+    let Lane { exits, endpoints, gates, columns, segments, others, changes, leaving, .. } = lane;
     let gate = &gates[usize::from(port.is_sr_domain)];
     let (admitted, octets, has_segments) = admit::admit(port.mac, gate, frames, columns);
     if let Some(counters) = counters.port(block.port) {
@@ -163,10 +172,18 @@ fn take_block<B: PacketBuf>(
     }
     if other_count + known > 0 {
         let arrival_ns = ingress.arrival_ns.get(block.start..block.end)?;
-        let passage = Passage { tables, counters, port, inside: &gates[1], arrival_ns };
+        let passage = Passage {
+            tables,
+            counters,
+            port,
+            inside: &gates[1],
+            trusts_segments: port.is_sr_domain && port.hmac == HmacRule::Ignore,
+            is_sampled: tables.srv6.sample_rate != 0,
+            arrival_ns,
+        };
         changes.clear();
-        decide::endpoints(&passage, frames, &segments.found, known, changes);
-        decide::decide(&passage, frames, columns, others.0.get(..other_count)?, changes);
+        endpoints.decide(&passage, frames, &segments.found, known, changes);
+        decide::decide(&passage, frames, endpoints, columns, others.0.get(..other_count)?, changes);
         changes.make(&passage, &mut limits.mex, exits, frames, leaving);
     }
     if has_segments && other_count > 0 {

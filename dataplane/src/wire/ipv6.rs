@@ -35,6 +35,11 @@ impl<'a> Header<&'a mut [u8; LEN]> {
     pub fn of_mut(packet: &'a mut [u8]) -> Option<Self> {
         packet.first_chunk_mut().map(Header)
     }
+
+    /// The header that these octets are.
+    pub fn of_array(octets: &'a mut [u8; LEN]) -> Self {
+        Header(octets)
+    }
 }
 
 fn read_u128<const AT: usize>(b: &[u8; LEN]) -> u128 {

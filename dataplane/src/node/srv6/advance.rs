@@ -40,8 +40,7 @@ pub fn shift(sid: &Sid, destination: u128) -> Option<u128> {
 }
 
 /// What `sid` makes of a packet with this destination and hop limit, and with or without an SRH.
-// Always: what is returned by way of memory costs more than what it says.
-#[inline(always)]
+#[inline]
 pub fn advance(sid: &Sid, destination: u128, hop_limit: u8, srh: Option<&Srh<'_>>) -> Advance {
     if sid.flavors.has(Flavors::NEXT_CSID)
         && takes_next(sid.behavior)
@@ -111,7 +110,7 @@ const fn takes_next(behavior: Behavior) -> bool {
 }
 
 /// RFC 8986, 4.1.
-#[inline(always)]
+#[inline]
 fn next(sid: &Sid, hop_limit: u8, srh: &Srh<'_>) -> Advance {
     let header = srh.header();
     let segments_left = header.segments_left();

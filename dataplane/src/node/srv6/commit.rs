@@ -248,14 +248,17 @@ fn insert<B: PacketBuf>(tables: &Tables, list: &SegmentList, buffer: &mut B) -> 
 }
 
 /// What an outer header takes from the packet inside.
-struct Inside {
+#[derive(Debug)]
+pub struct Inside {
     protocol: u8,
     traffic_class: u8,
     hop_limit: u8,
     flow_label: u32,
 }
 
-fn inside<B: PacketBuf>(policy: &Policy, buffer: &B, flags: Flags) -> Option<Inside> {
+/// What the outer header of a policy takes from a packet; `flags` say what it is. `None` when it is none.
+#[inline]
+pub fn inside<B: PacketBuf>(policy: &Policy, buffer: &B, flags: Flags) -> Option<Inside> {
     let packet = packet(buffer);
     let (protocol, class, hops, label) = if flags.has(Flags::ETHERNET) {
         (protocol::ETHERNET, 0, crate::table::srv6::DEFAULT_HOP_LIMIT, 0)
@@ -276,6 +279,24 @@ fn inside<B: PacketBuf>(policy: &Policy, buffer: &B, flags: Flags) -> Option<Ins
             _ => flow::label(flow_hash(buffer, flags)),
         },
     })
+}
+
+/// Writes the outer header, and the SRH behind it, to the octets that are there for it.
+#[inline]
+pub fn write_outer(list: &SegmentList, inside: &Inside, payload_len: u16, pushed: &mut [u8]) {
+    let Some((template, srh)) = list.template().split_first_chunk::<{ ipv6::LEN }>() else { return };
+    let Some((outer, behind)) = pushed.split_first_chunk_mut::<{ ipv6::LEN }>() else { return };
+    *outer = *template;
+    let mut header = ipv6::Header::of_array(outer);
+    header.set_version_class_label(inside.traffic_class, inside.flow_label);
+    header.set_payload_len(payload_len);
+    header.set_hop_limit(inside.hop_limit);
+    if srh.is_empty() {
+        header.set_next_header(inside.protocol);
+    } else if let Some(behind) = behind.get_mut(..srh.len()) {
+        behind.copy_from_slice(srh);
+        behind[0] = inside.protocol;
+    }
 }
 
 /// H.Encaps and its kin: the template, and what depends on the packet.
@@ -301,17 +322,7 @@ pub fn encapsulate<B: PacketBuf>(
     let Some((front, behind)) = buffer.bytes_mut().split_first_chunk_mut() else { return false };
     *front = ethernet;
     let Some(pushed) = behind.get_mut(..template.len()) else { return false };
-    pushed.copy_from_slice(template);
-    if let Some(mut header) = ipv6::Header::of_mut(pushed) {
-        header.set_version_class_label(inside.traffic_class, inside.flow_label);
-        header.set_payload_len(payload_len);
-        header.set_hop_limit(inside.hop_limit);
-    }
-    let has_srh = template.len() > ipv6::LEN;
-    let next_header_at = if has_srh { ipv6::LEN } else { ipv6::NEXT_HEADER_AT };
-    if let Some(next_header) = pushed.get_mut(next_header_at) {
-        *next_header = inside.protocol;
-    }
+    write_outer(list, &inside, payload_len, pushed);
     if list.hmac_key.is_some()
         && let Some((header, srh)) = pushed.split_first_chunk_mut::<{ ipv6::LEN }>()
     {
