@@ -13,11 +13,11 @@ use crate::buffer::{FRONT_LEN, PacketBuf, packet_mut};
 use crate::burst::Flags;
 use crate::counters::Counters;
 use crate::fib::BLOCK;
-use crate::id::{NextHopId, PolicyId, SegmentListId, SidId, VrfId};
+use crate::id::{AdjacencyId, NextHopId, PolicyId, SegmentListId, SidId, VrfId};
 use crate::limit::TokenBucket;
 use crate::node::srv6::commit;
-use crate::table::Tables;
 use crate::table::srv6::{Policy, SegmentList};
+use crate::table::{NextHop, Tables};
 use crate::wire::ext::Place;
 use crate::wire::{ap, ethernet, ipv6, srh};
 
@@ -71,8 +71,15 @@ pub(super) struct Changes {
     vrfs: [VrfId; BLOCK],
     destinations: [u128; BLOCK],
     next_hops: [NextHopId; BLOCK],
+    /// What each comes to: an adjacency that is alive, or one of the two below.
+    adjacencies: [AdjacencyId; BLOCK],
     lookups: usize,
 }
+
+/// Not a neighbor, or a dead one.
+const NOBODY: AdjacencyId = AdjacencyId(u32::MAX);
+/// Whom depends on the packet's flow.
+const BY_FLOW: AdjacencyId = AdjacencyId(u32::MAX - 1);
 
 impl Default for Changes {
     fn default() -> Self {
@@ -82,6 +89,7 @@ impl Default for Changes {
             vrfs: [VrfId(0); BLOCK],
             destinations: [0; BLOCK],
             next_hops: [NextHopId::NO_ROUTE; BLOCK],
+            adjacencies: [NOBODY; BLOCK],
             lookups: 0,
         }
     }
@@ -141,6 +149,31 @@ impl Changes {
             }
             start = end;
         }
+        for (adjacency, &next_hop) in self.adjacencies.iter_mut().zip(&self.next_hops).take(self.lookups) {
+            *adjacency = match tables.next_hops.entry(next_hop) {
+                NextHop::Adjacency(id) if tables.liveness.is_up(id) => id,
+                NextHop::Group(_) => BY_FLOW,
+                _ => NOBODY,
+            };
+        }
+    }
+
+    /// The neighbor of a packet that is not looked up, or goes by its flow.
+    #[inline(never)]
+    fn neighbor(
+        &self,
+        tables: &Tables,
+        change: &Change,
+        frame: &[u8],
+        destination: u128,
+        looked_up: NextHopId,
+    ) -> AdjacencyId {
+        let next_hop = if change.next_hop == NextHopId::NO_ROUTE { looked_up } else { change.next_hop };
+        let outer = if change.kind == Kind::Expose { usize::from(change.growth.unsigned_abs()) } else { 0 };
+        let packet = frame.get(ethernet::LEN + outer..).unwrap_or_default();
+        neighbor(tables, packet, destination, next_hop)
+            .filter(|id| tables.liveness.is_up(*id))
+            .unwrap_or(NOBODY)
     }
 
     /// Looks up where the packets go then, and makes those ready whose way out is usual.
@@ -158,17 +191,14 @@ impl Changes {
         let mut counted = Counted::default();
         for change in self.list.get(..self.len).unwrap_or_default() {
             let lookup = usize::from(change.lookup) % BLOCK;
-            let (destination, next_hop) = (self.destinations[lookup], self.next_hops[lookup]);
+            let (destination, mut id) = (self.destinations[lookup], self.adjacencies[lookup]);
             let slot = frames.get_mut(usize::from(change.place));
             let Some(frame) = slot.and_then(Option::as_mut) else { continue };
             let bytes = frame.bytes();
-            let is_fixed = change.next_hop != NextHopId::NO_ROUTE;
-            let next_hop = if is_fixed { change.next_hop } else { next_hop };
-            let exposed_at =
-                if change.kind == Kind::Expose { usize::from(change.growth.unsigned_abs()) } else { 0 };
-            let packet = bytes.get(ethernet::LEN + exposed_at..).unwrap_or_default();
-            let Some(id) = neighbor(passage.tables, packet, destination, next_hop) else { continue };
-            let Some(exit) = exits.alive(passage.tables, id) else { continue };
+            if id == BY_FLOW || change.next_hop != NextHopId::NO_ROUTE {
+                id = self.neighbor(passage.tables, change, bytes, destination, self.next_hops[lookup]);
+            }
+            let Some(exit) = exits.of(id) else { continue };
             let Some(octets) = bytes.len().checked_add_signed(isize::from(change.growth)) else { continue };
             if !exit.takes(octets, (destination >> 120) as u8) {
                 continue;

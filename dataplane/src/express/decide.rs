@@ -37,14 +37,22 @@ pub(super) fn decide<B: PacketBuf>(
         let passenger = &Passenger { place, frame, destination };
         // `None` when nothing is decided; each has told `changes` otherwise.
         let _ = match passage.tables.next_hops.entry(columns.next_hops[number]) {
-            NextHop::Sid(id) => endpoints.step(passage, place, frame.bytes(), destination, id, changes),
+            NextHop::Sid(id) => endpoints.step_apart(passage, place, frame.bytes(), destination, id, changes),
             NextHop::Policy(id) => headend(passage, passenger, id, changes),
-            NextHop::NoRoute => alternative(passage, passenger, Trigger::NoRoute, changes),
-            NextHop::Unreachable => alternative(passage, passenger, Trigger::Unreachable, changes),
-            NextHop::Blackhole => alternative(passage, passenger, Trigger::Blackhole, changes),
-            NextHop::Mex => alternative(passage, passenger, Trigger::Mex, changes),
-            _ => None,
+            other => trigger(other).and_then(|trigger| alternative(passage, passenger, trigger, changes)),
         };
+    }
+}
+
+/// Why a packet with this next hop has no way out.
+#[inline]
+const fn trigger(next_hop: NextHop) -> Option<Trigger> {
+    match next_hop {
+        NextHop::NoRoute => Some(Trigger::NoRoute),
+        NextHop::Unreachable => Some(Trigger::Unreachable),
+        NextHop::Blackhole => Some(Trigger::Blackhole),
+        NextHop::Mex => Some(Trigger::Mex),
+        _ => None,
     }
 }
 
@@ -79,7 +87,7 @@ fn headend<B: PacketBuf>(
 }
 
 /// MEX: the first alternative of an AP header right behind the IPv6 header (docs/mex.md, Router algorithm).
-#[inline(never)]
+#[inline]
 fn alternative<B: PacketBuf>(
     passage: &Passage<'_>,
     passenger: &Passenger<'_, B>,

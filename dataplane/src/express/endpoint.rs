@@ -118,9 +118,23 @@ impl Endpoints {
         }
     }
 
+    /// [`Endpoints::step`] as a function of its own: inlined twice, it would fill the registers of both callers.
+    #[inline(never)]
+    pub(super) fn step_apart(
+        &self,
+        passage: &Passage<'_>,
+        place: u8,
+        frame: &[u8],
+        destination: u128,
+        id: SidId,
+        changes: &mut Changes,
+    ) -> Option<()> {
+        self.step(passage, place, frame, destination, id, changes)
+    }
+
     /// Decides about one frame to a SID.
     #[inline]
-    pub(super) fn step(
+    fn step(
         &self,
         passage: &Passage<'_>,
         place: u8,

@@ -69,6 +69,12 @@ impl Exits {
         self.0.get(id.index()).map_or(PortId(u16::MAX), |exit| exit.port)
     }
 
+    /// A way out, whose neighbor is known to be alive.
+    #[inline]
+    pub(super) fn of(&self, id: AdjacencyId) -> Option<&Exit> {
+        self.0.get(id.index())
+    }
+
     /// A way out, if there is one and its neighbor is not known to be dead.
     #[inline]
     pub(super) fn alive(&self, tables: &Tables, id: AdjacencyId) -> Option<&Exit> {

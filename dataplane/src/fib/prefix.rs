@@ -141,6 +141,7 @@ impl PrefixSet {
     }
 
     /// False only when no address with this one's first octet is in the set: a quick answer for most addresses.
+    #[inline]
     pub const fn may_contain(&self, address: u128) -> bool {
         let octet = (address >> 120) as usize;
         self.first_octets[octet / 64] >> (octet % 64) & 1 != 0
@@ -152,10 +153,13 @@ impl PrefixSet {
     }
 
     /// True when a prefix of the set contains `address`.
+    #[inline]
     pub fn contains(&self, address: u128) -> bool {
-        if !self.may_contain(address) {
-            return false;
-        }
+        self.may_contain(address) && self.has_range_of(address)
+    }
+
+    #[inline(never)]
+    fn has_range_of(&self, address: u128) -> bool {
         let after = self.ranges.partition_point(|(first, _)| *first <= address);
         self.ranges.get(after.wrapping_sub(1)).is_some_and(|(_, last)| address <= *last)
     }

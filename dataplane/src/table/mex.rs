@@ -217,6 +217,7 @@ impl Default for MexPolicy {
 
 impl MexPolicy {
     /// True when policy lets a packet that came for `from` go to `to`.
+    #[inline]
     pub fn allows(&self, from: u128, to: u128) -> bool {
         !self.refused.contains(to)
             && self
