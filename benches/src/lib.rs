@@ -91,6 +91,7 @@ impl PacketIo<HeapBuf> for Loop {
 /// A worker, its tables, and a burst of frames that goes round.
 #[derive(Debug)]
 pub struct Bench {
+    rings: Arc<Rings<HeapBuf>>,
     worker: Worker<HeapBuf>,
     io: Loop,
 }
@@ -108,16 +109,21 @@ impl Bench {
         for update in tables {
             let _ = rings.updates.push(update);
         }
-        let worker = Worker::new(rings, liveness);
+        let worker = Worker::new(Arc::clone(&rings), liveness);
         let io = Loop { templates, frames: Vec::new(), spare: Vec::with_capacity(256) };
-        let mut bench = Bench { worker, io };
+        let mut bench = Bench { rings, worker, io };
         // Without frames: the tables come first.
         bench.turn();
         bench.io.frames = bench.io.templates.iter().map(|template| Some(HeapBuf::new(template, 0))).collect();
         bench
     }
 
-    /// One burst through the graph; returns how many frames were sent.
+    /// Packets that have left by the express lane.
+    pub fn express(&self) -> u64 {
+        self.rings.counters.express.value()
+    }
+
+    /// One burst through the worker; returns how many frames were sent.
     pub fn turn(&mut self) -> usize {
         self.worker.poll(&mut self.io, 0);
         let sent = self.io.spare.len();

@@ -181,6 +181,7 @@ impl Workload {
                 Some(Policy::new(Mode::Encap, [(SegmentListId(1), 1)])),
             ]),
             lists: Box::new([list(PolicyId(0), mode, count), list(PolicyId(1), Mode::Encap, 1)]),
+            blocks: [Prefix6::new(BLOCK, 32)].into_iter().collect(),
             ..Srv6::default()
         }
     }

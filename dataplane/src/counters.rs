@@ -125,6 +125,8 @@ pub struct Counters {
     pub made: Counter,
     /// Packets that ended here as intended: echo requests, neighbor discovery.
     pub consumed: Counter,
+    /// Packets that left by the express lane: of those received, they did not go through the graph.
+    pub express: Counter,
     /// Packets given to control to wait for a neighbor.
     pub held: Counter,
     /// Packets that came back from waiting.
@@ -147,6 +149,7 @@ impl Default for Counters {
             mex: CachePadded::default(),
             made: Counter::default(),
             consumed: Counter::default(),
+            express: Counter::default(),
             held: Counter::default(),
             resumed: Counter::default(),
             icmp_errors: Default::default(),

@@ -64,9 +64,10 @@ impl Gate {
             let is_source = is_special || !is_sr_domain && has(sources, octet);
             let may_be_segment = has(destinations, octet);
             let is_destination = is_special || !is_sr_domain && may_be_segment;
-            u8::from(is_source) * SOURCE
-                | u8::from(is_destination) * DESTINATION
-                | u8::from(may_be_segment && is_sr_domain) * SEGMENT
+            let if_so = |is_so: bool, bit: u8| if is_so { bit } else { 0 };
+            if_so(is_source, SOURCE)
+                | if_so(is_destination, DESTINATION)
+                | if_so(may_be_segment && is_sr_domain, SEGMENT)
         }))
     }
 }
@@ -105,7 +106,10 @@ pub(super) fn admit<B: PacketBuf>(
             *at = place;
             *to = u128::from(high) << 64 | u128::from(low);
         }
-        admitted += usize::from((unusual == 0) & (front[21] > 1));
+        let has_hops = front[21] > 1;
+        #[allow(clippy::needless_bitwise_bool, reason = "no branch that could be mispredicted")]
+        let is_usual = (unusual == 0) & has_hops;
+        admitted += usize::from(is_usual);
     }
     (admitted, octets, seen & SEGMENT != 0)
 }

@@ -158,24 +158,6 @@ impl Changes {
         }
     }
 
-    /// The neighbor of a packet that is not looked up, or goes by its flow.
-    #[inline(never)]
-    fn neighbor(
-        &self,
-        tables: &Tables,
-        change: &Change,
-        frame: &[u8],
-        destination: u128,
-        looked_up: NextHopId,
-    ) -> AdjacencyId {
-        let next_hop = if change.next_hop == NextHopId::NO_ROUTE { looked_up } else { change.next_hop };
-        let outer = if change.kind == Kind::Expose { usize::from(change.growth.unsigned_abs()) } else { 0 };
-        let packet = frame.get(ethernet::LEN + outer..).unwrap_or_default();
-        neighbor(tables, packet, destination, next_hop)
-            .filter(|id| tables.liveness.is_up(*id))
-            .unwrap_or(NOBODY)
-    }
-
     /// Looks up where the packets go then, and makes those ready whose way out is usual.
     #[inline(never)]
     pub(super) fn make<B: PacketBuf>(
@@ -196,7 +178,7 @@ impl Changes {
             let Some(frame) = slot.and_then(Option::as_mut) else { continue };
             let bytes = frame.bytes();
             if id == BY_FLOW || change.next_hop != NextHopId::NO_ROUTE {
-                id = self.neighbor(passage.tables, change, bytes, destination, self.next_hops[lookup]);
+                id = change.neighbor(passage.tables, bytes, destination, self.next_hops[lookup]);
             }
             let Some(exit) = exits.of(id) else { continue };
             let Some(octets) = bytes.len().checked_add_signed(isize::from(change.growth)) else { continue };
@@ -273,6 +255,23 @@ impl Counted {
 }
 
 impl Change {
+    /// The neighbor of a packet that is not looked up, or goes by its flow.
+    #[inline(never)]
+    fn neighbor(
+        &self,
+        tables: &Tables,
+        frame: &[u8],
+        destination: u128,
+        looked_up: NextHopId,
+    ) -> AdjacencyId {
+        let next_hop = if self.next_hop == NextHopId::NO_ROUTE { looked_up } else { self.next_hop };
+        let outer = if self.kind == Kind::Expose { usize::from(self.growth.unsigned_abs()) } else { 0 };
+        let packet = frame.get(ethernet::LEN + outer..).unwrap_or_default();
+        neighbor(tables, packet, destination, next_hop)
+            .filter(|id| tables.liveness.is_up(*id))
+            .unwrap_or(NOBODY)
+    }
+
     /// Makes the change, the hop limit's included. False when it cannot be made.
     #[inline]
     fn make<B: PacketBuf>(&self, tables: &Tables, frame: &mut B, destination: u128) -> bool {

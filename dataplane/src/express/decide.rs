@@ -74,7 +74,7 @@ fn headend<B: PacketBuf>(
         && list.policy == id
         && list.hmac_key.is_none()
         && passenger.frame.headroom() >= overhead
-        && packet.len() + overhead <= usize::from(u16::MAX);
+        && u16::try_from(packet.len() + overhead).is_ok();
     if !is_plain {
         return None;
     }

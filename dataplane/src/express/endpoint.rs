@@ -186,7 +186,7 @@ impl Endpoints {
                 change.segments_left = segments_left;
                 if pops {
                     // At most 2048.
-                    change.growth = -(srh.total_len() as i16);
+                    change.growth = -(srh.total_len() as u16).cast_signed();
                 }
             }
             Act::Expose => {
@@ -198,13 +198,13 @@ impl Endpoints {
                 }
                 let inner = frame.get(at..)?;
                 let header = ipv6::Header::of(inner)?;
-                if !passage.is_usual_inside(&header, inner.len()) {
+                if !passage.is_usual_inside(header, inner.len()) {
                     return None;
                 }
                 let change = changes.add(place, Kind::Expose, endpoint.vrf, header.destination())?;
                 change.sid = id;
                 // At most 2048 and the fixed header.
-                change.growth = -((at - ethernet::LEN) as i16);
+                change.growth = -((at - ethernet::LEN) as u16).cast_signed();
             }
             Act::Nothing => return None,
         }

@@ -40,7 +40,7 @@ impl Exit {
     #[inline]
     pub(super) fn takes(&self, frame_len: usize, first_octet: u8) -> bool {
         let is_filtered = self.filtered[usize::from(first_octet / 64)] >> (first_octet % 64) & 1 != 0;
-        (frame_len <= usize::from(self.frame_max)) & !is_filtered
+        frame_len <= usize::from(self.frame_max) && !is_filtered
     }
 }
 

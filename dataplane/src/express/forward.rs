@@ -68,6 +68,7 @@ impl Leaving {
             return;
         };
         let Some(&first) = adjacencies.first() else { return };
+        counters.express.add(self.len as u64);
         let differ = adjacencies.iter().fold(0, |differ, id| differ | (id.0 ^ first.0));
         if differ == 0 {
             let Some(queue) = transmit.get_mut(exits.port(first).index()) else { return };

@@ -83,7 +83,7 @@ struct Passage<'a> {
 impl Passage<'_> {
     /// True when nothing about a packet is unusual that has been inside another one and now has so many octets.
     #[inline]
-    fn is_usual_inside(&self, header: &ipv6::Header<&[u8; ipv6::LEN]>, len: usize) -> bool {
+    fn is_usual_inside(&self, header: ipv6::Header<&[u8; ipv6::LEN]>, len: usize) -> bool {
         (header.version() == 6)
             & (ipv6::LEN + usize::from(header.payload_len()) == len)
             & (header.hop_limit() > 1)
@@ -120,6 +120,7 @@ impl Default for Columns {
 const _: () = assert!(BLOCK <= 1 << u8::BITS && SLOTS.is_multiple_of(BLOCK));
 
 /// Takes every frame in: onto a transmit queue, or into the burst, at the graph's beginning.
+#[inline(never)]
 pub(crate) fn run<B: PacketBuf>(
     engine: &mut Engine<B>,
     lane: &mut Lane,
