@@ -83,7 +83,8 @@ mod tests {
             bench.turn();
             assert_eq!(bench.turn(), 64, "{name}");
             // All but these are usual enough for the express lane.
-            let by_graph = ["IPv4 plain forwarding", "End.DT46, IPv4 inside", "End.B6.Encaps, SRH of 3, 1 segment"];
+            let by_graph =
+                ["IPv4 plain forwarding", "End.DT46, IPv4 inside", "End.B6.Encaps, SRH of 3, 1 segment"];
             assert_eq!(bench.express(), if by_graph.contains(&name) { 0 } else { 128 }, "{name}");
         }
         assert!(bench("", 64).is_none());

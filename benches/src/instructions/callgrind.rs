@@ -53,7 +53,9 @@ pub fn count(program: &Path, workload: &str, turns: u32) -> Result<Profile, Stri
     let _ = std::fs::remove_file(&scratch);
     let profile = read(&written?);
     if profile.total == 0 {
-        return Err(format!("{workload}: callgrind met neither of {COUNTED:?}: are they called otherwise now?"));
+        return Err(format!(
+            "{workload}: callgrind met neither of {COUNTED:?}: are they called otherwise now?"
+        ));
     }
     Ok(profile)
 }

@@ -213,6 +213,7 @@ fn forward(mut worker: Worker<HeapBuf>, mut ports: Ports<'_>, is_sorted: &Atomic
 }
 
 /// Control's part.
+#[expect(clippy::cast_precision_loss, reason = "for people")]
 fn die(
     router: &mut Router<HeapBuf>,
     watch: &Watch,

@@ -61,7 +61,7 @@ impl Sampler {
 pub(super) fn rates(samples: &[Sample]) -> Vec<(f64, f64)> {
     let rate = |pair: &[Sample]| match pair {
         [a, b] if b.at > a.at => {
-            let seconds = (b.at - a.at).as_secs_f64();
+            let seconds = b.at.saturating_sub(a.at).as_secs_f64();
             Some((a.at.as_secs_f64() + seconds / 2.0, b.sent.saturating_sub(a.sent) as f64 / seconds / 1e6))
         }
         _ => None,
@@ -86,7 +86,7 @@ impl Figures {
     pub fn between(samples: &[Sample], begin: Duration, end: Duration) -> Figures {
         let part: Vec<_> = samples.iter().filter(|s| (begin..=end).contains(&s.at)).copied().collect();
         let (Some(first), Some(last)) = (part.first(), part.last()) else { return Figures::default() };
-        let seconds = (last.at - first.at).as_secs_f64();
+        let seconds = last.at.saturating_sub(first.at).as_secs_f64();
         if seconds <= 0.0 {
             return Figures::default();
         }
@@ -96,7 +96,7 @@ impl Figures {
             if sample.sent != since.sent {
                 since = sample;
             }
-            silent = silent.max(sample.at - since.at);
+            silent = silent.max(sample.at.saturating_sub(since.at));
         }
         Figures {
             mpps: (last.sent - first.sent) as f64 / seconds / 1e6,
