@@ -80,21 +80,28 @@ impl Endpoint {
 
 /// By [`SidId`].
 #[derive(Debug)]
-pub(super) struct Endpoints(Box<[Endpoint]>);
+pub(super) struct Endpoints {
+    all: Box<[Endpoint]>,
+    /// Behind these, there is nothing.
+    compiled: usize,
+}
 
 impl Default for Endpoints {
     fn default() -> Self {
-        Endpoints(vec![NOTHING; MAX_SIDS].into_boxed_slice())
+        Endpoints { all: vec![NOTHING; MAX_SIDS].into_boxed_slice(), compiled: 0 }
     }
 }
 
 impl Endpoints {
     /// Compiles all SIDs.
     pub(super) fn rebuild(&mut self, srv6: &Srv6) {
-        let compiled = srv6.sids.iter().map(|sid| sid.as_ref().map_or(NOTHING, Endpoint::of));
-        for (endpoint, new) in self.0.iter_mut().zip(compiled.chain(std::iter::repeat(NOTHING))) {
+        let count = srv6.sids.len();
+        let sids = srv6.sids.iter().map(|sid| sid.as_ref().map_or(NOTHING, Endpoint::of));
+        let compiled = sids.chain(std::iter::repeat(NOTHING));
+        for (endpoint, new) in self.all.iter_mut().zip(compiled).take(count.max(self.compiled)) {
             *endpoint = new;
         }
+        self.compiled = count;
     }
 
     /// Decides about the first `count` passengers, all of them to SIDs.
@@ -143,7 +150,7 @@ impl Endpoints {
         id: SidId,
         changes: &mut Changes,
     ) -> Option<()> {
-        let endpoint = self.0.get(id.index())?;
+        let endpoint = self.all.get(id.index())?;
         let front = frame.first_chunk::<{ FRONT_LEN + srh::FIXED_LEN }>()?;
         let next_header = front[ethernet::LEN + ipv6::NEXT_HEADER_AT];
         let is_routed = next_header == protocol::ROUTING;

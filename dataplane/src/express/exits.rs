@@ -46,39 +46,46 @@ impl Exit {
 
 /// By [`AdjacencyId`].
 #[derive(Debug)]
-pub(super) struct Exits(Box<[Exit]>);
+pub(super) struct Exits {
+    all: Box<[Exit]>,
+    /// Behind these, all are closed.
+    compiled: usize,
+}
 
 impl Default for Exits {
     fn default() -> Self {
-        Exits((0..MAX_ADJACENCIES).map(|_| CLOSED).collect())
+        Exits { all: (0..MAX_ADJACENCIES).map(|_| CLOSED).collect(), compiled: 0 }
     }
 }
 
 impl Exits {
     /// Compiles all of them: a few ns each.
     pub(super) fn rebuild(&mut self, tables: &Tables) {
+        let count = tables.adjacencies.len();
         let adjacencies = tables.adjacencies.iter().map(|adjacency| Exit::of(tables, adjacency));
-        for (exit, new) in self.0.iter_mut().zip(adjacencies.chain(std::iter::repeat(CLOSED))) {
+        let compiled = adjacencies.chain(std::iter::repeat(CLOSED));
+        for (exit, new) in self.all.iter_mut().zip(compiled).take(count.max(self.compiled)) {
             *exit = new;
         }
+        self.compiled = count;
     }
 
     /// The port of a way out.
     #[inline]
     pub(super) fn port(&self, id: AdjacencyId) -> PortId {
-        self.0.get(id.index()).map_or(PortId(u16::MAX), |exit| exit.port)
+        self.all.get(id.index()).map_or(PortId(u16::MAX), |exit| exit.port)
     }
 
     /// A way out, whose neighbor is known to be alive.
     #[inline]
     pub(super) fn of(&self, id: AdjacencyId) -> Option<&Exit> {
-        self.0.get(id.index())
+        self.all.get(id.index())
     }
 
     /// A way out, if there is one and its neighbor is not known to be dead.
     #[inline]
     pub(super) fn alive(&self, tables: &Tables, id: AdjacencyId) -> Option<&Exit> {
-        let exit = self.0.get(id.index())?;
+        let exit = self.all.get(id.index())?;
         tables.liveness.is_up(id).then_some(exit)
     }
 }
