@@ -204,7 +204,18 @@ fn note_shortfalls(port: &Port, config: &PortConfig, configured: &Configured, wo
     }
 }
 
-/// Shares the queues out: receive queues in turn over the workers, transmit queues one to each as far as there are.
+/// The worker that polls the `number`-th receive queue, counted over all ports: to and fro, 0, 1, 2, 2, 1, 0, 0, 1, and so
+/// on. Ports that receive much commonly stand one after the other, or are every second one, a customer's beside an
+/// uplink: both ways each worker gets as many of them as any other. In turn, two workers would share the second kind
+/// so that one has all the packets. Ports with a queue for each worker do not all have their first one, which takes
+/// what cannot be hashed, on the same worker.
+fn poller(number: usize, workers: usize) -> usize {
+    let workers = workers.max(1);
+    let step = number % (2 * workers);
+    step.min(2 * workers - 1 - step)
+}
+
+/// Shares the queues out: receive queues over the workers, to and fro; transmit queues one to each as far as there are.
 ///
 /// # Errors
 /// What DPDK says.
@@ -217,7 +228,7 @@ pub fn share_out(devices: &mut [Device], workers: usize) -> Result<Vec<DpdkIo>, 
         let refused = |error| RunError::Port { name: name.clone(), device: name.clone(), error };
         for queue in 0..device.configured.rx_queues {
             let queue = device.port.take_rx_queue(queue).map_err(refused)?;
-            if let Some(io) = ios.get_mut(next % workers.max(1)) {
+            if let Some(io) = ios.get_mut(poller(next, workers)) {
                 io.add_inlet(id, queue);
             }
             next += 1;
@@ -242,7 +253,38 @@ pub fn share_out(devices: &mut [Device], workers: usize) -> Result<Vec<DpdkIo>, 
 
 #[cfg(test)]
 mod tests {
-    use super::devargs;
+    use super::{devargs, poller};
+
+    /// How many of these queues each worker polls.
+    fn polled(queues: impl Iterator<Item = usize>, workers: usize) -> Vec<usize> {
+        let mut counts = vec![0; workers];
+        queues.for_each(|queue| counts[poller(queue, workers)] += 1);
+        counts
+    }
+
+    #[test]
+    fn workers_get_as_many_queues_of_either_side() {
+        for workers in 1..=64 {
+            let even = vec![1; workers];
+            for round in 0..3 {
+                let first = round * 2 * workers;
+                // Ports of one side before those of the other.
+                assert_eq!(polled(first..first + workers, workers), even, "{workers}");
+                assert_eq!(polled(first + workers..first + 2 * workers, workers), even, "{workers}");
+                // They alternate.
+                for side in 0..2 {
+                    let queues = (first + side..first + 2 * workers).step_by(2);
+                    assert_eq!(polled(queues, workers), even, "{workers}, every second one from {side}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn queues_that_are_the_first_of_their_ports_are_not_all_on_one_worker() {
+        let first = |port: usize| poller(port * 4, 4);
+        assert_eq!([first(0), first(1), first(2), first(3)], [0, 3, 0, 3]);
+    }
 
     #[test]
     fn drivers_are_told_once() {
