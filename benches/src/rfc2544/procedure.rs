@@ -87,6 +87,16 @@ pub struct Recovery {
     pub overload_lost: u64,
     /// Frames lost after it.
     pub relief_lost: u64,
+    /// How long worker and generator waited for their cores during the trial, us.
+    pub waited_us: f64,
+}
+
+impl Recovery {
+    /// Whether it says something about the device: frames that are lost while somebody else has its core say nothing. One
+    /// interruption at the end of the relief would look like a recovery that lasts all the time.
+    pub fn is_valid(&self) -> bool {
+        self.relief_lost == 0 || self.waited_us <= WAIT_MAX.as_secs_f64() * 1e6
+    }
 }
 
 /// Latency and loss at one load.
@@ -152,6 +162,15 @@ impl Measured {
     pub fn latency_at(&self, share: f64) -> Option<Latency> {
         let point = self.curve.iter().find(|point| (point.share - share).abs() < f64::EPSILON)?;
         point.latency
+    }
+
+    /// The valid recoveries' times, ms.
+    pub fn recoveries_ms(&self) -> Vec<f64> {
+        self.recoveries
+            .iter()
+            .filter(|recovery| recovery.is_valid())
+            .map(|recovery| recovery.lasts_ms)
+            .collect()
     }
 
     /// Latency at 50 % and at 90 % of PDR.
@@ -250,8 +269,8 @@ impl<'a> Procedure<'a> {
         Ok((outcome, (self.running.waited() + self.generator.waited()).saturating_sub(before)))
     }
 
-    /// A trial without interruption; if there is none among some, the one in which they waited least.
-    fn undisturbed(&mut self, load: &Load) -> Result<Outcome, String> {
+    /// A trial without interruption; if there is none among some, the one in which they waited least. And how long.
+    fn undisturbed(&mut self, load: &Load) -> Result<(Outcome, Duration), String> {
         let (mut best, mut least) = self.watched(load)?;
         for _ in 0..UNDISTURBED_FACTOR * self.plan.repetitions {
             if least <= WAIT_MAX && best.offered_ratio() >= OFFERED_MIN {
@@ -262,7 +281,7 @@ impl<'a> Procedure<'a> {
                 (best, least) = (outcome, waited);
             }
         }
-        Ok(best)
+        Ok((best, least))
     }
 
     fn rate(&mut self, most: f64, tolerance: f64) -> Result<Found, String> {
@@ -284,7 +303,7 @@ impl<'a> Procedure<'a> {
         let mut points = Vec::new();
         for share in SHARES {
             let intended_pps = pdr_pps * share;
-            let outcome = self.undisturbed(&Load::steady(intended_pps, self.plan.latency_seconds))?;
+            let (outcome, _) = self.undisturbed(&Load::steady(intended_pps, self.plan.latency_seconds))?;
             points.push(Point {
                 share,
                 intended_pps,
@@ -337,7 +356,8 @@ impl<'a> Procedure<'a> {
                 ],
                 ..Load::default()
             };
-            recoveries.push(recovery(&self.undisturbed(&load)?));
+            let (outcome, waited) = self.undisturbed(&load)?;
+            recoveries.push(recovery(&outcome, waited));
         }
         Ok(recoveries)
     }
@@ -351,14 +371,15 @@ fn corrected_buffer_us(burst_frames: f64, burst_pps: f64, forwarded_pps: f64) ->
     burst_frames / burst_pps * (burst_pps - forwarded_pps) / burst_pps * 1e6
 }
 
-fn recovery(outcome: &Outcome) -> Recovery {
+fn recovery(outcome: &Outcome, waited: Duration) -> Recovery {
     let lost = |phase: usize| outcome.phases.get(phase).map_or(0, |phase| phase.offered - phase.received);
     let relief_begins = outcome.phases.get(1).map_or(0.0, |phase| phase.begin_s);
     let lasts_ms = match outcome.last_loss_s {
         Some(at) if lost(1) > 0 => ((at - relief_begins) * 1e3).max(0.0),
         _ => 0.0,
     };
-    Recovery { lasts_ms, overload_lost: lost(0), relief_lost: lost(1) }
+    let waited_us = waited.as_secs_f64() * 1e6;
+    Recovery { lasts_ms, overload_lost: lost(0), relief_lost: lost(1), waited_us }
 }
 
 #[cfg(test)]
@@ -387,8 +408,13 @@ mod tests {
             vec![begun(0.0, 9), begun(2.0, lost)]
         };
         let outcome = Outcome { phases: phases(3), last_loss_s: Some(2.25), ..Outcome::default() };
-        assert_eq!(recovery(&outcome), Recovery { lasts_ms: 250.0, overload_lost: 9, relief_lost: 3 });
+        let found = recovery(&outcome, Duration::ZERO);
+        assert_eq!(found, Recovery { lasts_ms: 250.0, overload_lost: 9, relief_lost: 3, waited_us: 0.0 });
+        assert!(found.is_valid());
+        let interrupted = recovery(&outcome, Duration::from_millis(1));
+        assert!(!interrupted.is_valid(), "frames that are lost while the worker has no core");
         let outcome = Outcome { phases: phases(0), last_loss_s: Some(1.99), ..Outcome::default() };
-        assert!(recovery(&outcome).lasts_ms == 0.0);
+        let found = recovery(&outcome, Duration::from_millis(1));
+        assert!(found.lasts_ms == 0.0 && found.is_valid(), "interrupted, and nothing lost all the same");
     }
 }

@@ -27,7 +27,11 @@ fn measured(pdr: f64) -> Measured {
         ndr: vec![found(pdr * 0.9, 1e-4), found(pdr * 0.5, 0.0)],
         curve: vec![point(0.5), point(0.9)],
         bursts: None,
-        recoveries: vec![Recovery { lasts_ms: 3.0, overload_lost: 5, relief_lost: 1 }],
+        recoveries: vec![
+            Recovery { lasts_ms: 3.0, overload_lost: 5, relief_lost: 1, waited_us: 0.0 },
+            // Somebody else had the core: it does not count.
+            Recovery { lasts_ms: 100.0, overload_lost: 5, relief_lost: 5000, waited_us: 1200.0 },
+        ],
         seen: Seen { trials: 7, checked: 100, ..Seen::default() },
     }
 }
@@ -88,7 +92,7 @@ fn the_page_has_a_row_for_each_device() {
         "| plain | 64 | mexfwd | 5.00 | 4.50 | 2.50 | 5.50 |",
         "| plain | 64 | testpmd | 16.00 | 14.40 | 8.00 | 17.60 |",
         "| plain | 64 | mexfwd | 90 % of PDR | 1.0 | 2.5 | 0.0 | 9.0 | 12.0 | 0.0 |",
-        "| plain | 64 | mexfwd | - | - | - | 3.0 |",
+        "| plain | 64 | mexfwd | - | - | - | 5 | 3.0 |",
         "| mexfwd | 21 | 9 | 0 | 300 | 0 | 0 | 0 |",
         "vpp was not measured: not installed.",
     ] {
