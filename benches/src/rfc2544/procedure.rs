@@ -87,13 +87,15 @@ pub struct Recovery {
     pub overload_lost: u64,
     /// Frames lost after it.
     pub relief_lost: u64,
-    /// How long worker and generator waited for their cores during the trial, us.
+    /// How long the worker waited for its core during the trial, us.
     pub waited_us: f64,
 }
 
 impl Recovery {
     /// Whether it says something about the device: frames that are lost while somebody else has its core say nothing. One
-    /// interruption at the end of the relief would look like a recovery that lasts all the time.
+    /// interruption at the end of the relief would look like a recovery that lasts all the time. Only the worker counts: the
+    /// device's own control thread takes the generator's core for some microseconds every millisecond, which loses
+    /// nothing, and must not excuse what the device does.
     pub fn is_valid(&self) -> bool {
         self.relief_lost == 0 || self.waited_us <= WAIT_MAX.as_secs_f64() * 1e6
     }
@@ -269,8 +271,8 @@ impl<'a> Procedure<'a> {
         Ok((outcome, (self.running.waited() + self.generator.waited()).saturating_sub(before)))
     }
 
-    /// A trial without interruption; if there is none among some, the one in which they waited least. And how long.
-    fn undisturbed(&mut self, load: &Load) -> Result<(Outcome, Duration), String> {
+    /// A trial without interruption; if there is none among some, the one in which they waited least.
+    fn undisturbed(&mut self, load: &Load) -> Result<Outcome, String> {
         let (mut best, mut least) = self.watched(load)?;
         for _ in 0..UNDISTURBED_FACTOR * self.plan.repetitions {
             if least <= WAIT_MAX && best.offered_ratio() >= OFFERED_MIN {
@@ -281,7 +283,7 @@ impl<'a> Procedure<'a> {
                 (best, least) = (outcome, waited);
             }
         }
-        Ok((best, least))
+        Ok(best)
     }
 
     fn rate(&mut self, most: f64, tolerance: f64) -> Result<Found, String> {
@@ -303,7 +305,7 @@ impl<'a> Procedure<'a> {
         let mut points = Vec::new();
         for share in SHARES {
             let intended_pps = pdr_pps * share;
-            let (outcome, _) = self.undisturbed(&Load::steady(intended_pps, self.plan.latency_seconds))?;
+            let outcome = self.undisturbed(&Load::steady(intended_pps, self.plan.latency_seconds))?;
             points.push(Point {
                 share,
                 intended_pps,
@@ -345,6 +347,12 @@ impl<'a> Procedure<'a> {
         Ok(Some(Bursts { frames, mean_frames, offered_pps, corrected_buffer_us }))
     }
 
+    fn recovery(&mut self, load: &Load) -> Result<Recovery, String> {
+        let before = self.running.waited();
+        let outcome = self.trial(load)?;
+        Ok(recovery(&outcome, self.running.waited().saturating_sub(before)))
+    }
+
     fn recoveries(&mut self, pdr_pps: f64) -> Result<Vec<Recovery>, String> {
         let mut recoveries = Vec::new();
         for _ in 0..self.plan.recoveries {
@@ -356,8 +364,14 @@ impl<'a> Procedure<'a> {
                 ],
                 ..Load::default()
             };
-            let (outcome, waited) = self.undisturbed(&load)?;
-            recoveries.push(recovery(&outcome, waited));
+            let mut best = self.recovery(&load)?;
+            for _ in 0..UNDISTURBED_FACTOR * self.plan.repetitions {
+                if best.is_valid() {
+                    break;
+                }
+                best = self.recovery(&load)?;
+            }
+            recoveries.push(best);
         }
         Ok(recoveries)
     }
