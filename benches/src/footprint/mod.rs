@@ -137,8 +137,7 @@ fn start(program: &Path, config: &Path, routes: usize) -> Result<Start, BenchErr
     let sum = |value: &Value, key: &str| -> u64 {
         value.as_array().into_iter().flatten().filter_map(|table| table[key].as_u64()).sum()
     };
-    let drops = daemon.ask(&Ask::Show("drops".to_owned()))?;
-    let dropped = sum(&drops, "packets");
+    let dropped = daemon.dropped()?;
     // Connected prefixes and the node's own addresses are beside those of the configuration.
     let has = sum(&fib, "routes");
     if dropped > 0 || has < routes as u64 {

@@ -127,6 +127,15 @@ impl Daemon {
         api::ask(&self.socket, ask).map_err(|error| BenchError(error.to_string()))
     }
 
+    /// Packets that it has dropped so far, by its own count.
+    ///
+    /// # Errors
+    /// It does not say, or says something else.
+    pub fn dropped(&self) -> Result<u64, BenchError> {
+        let drops = self.ask(&Ask::Show("drops".to_owned()))?;
+        sum(&drops).ok_or_else(|| BenchError(format!("`show drops` is not by reason: {drops}")))
+    }
+
     /// Where its API is.
     pub fn socket(&self) -> &Path {
         &self.socket
@@ -158,6 +167,11 @@ impl Daemon {
     }
 }
 
+/// The sum over all reasons.
+fn sum(drops: &Value) -> Option<u64> {
+    drops.as_object()?.values().map(Value::as_u64).sum()
+}
+
 /// Kilooctets of one line of a process's status.
 fn status_kb(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
@@ -187,6 +201,14 @@ mod tests {
         assert_eq!(status_kb(status, "VmRSS"), Some(161_540));
         assert_eq!(status_kb(status, "HugetlbPages"), Some(71_680));
         assert_eq!(status_kb(status, "Vm"), None);
+    }
+
+    #[test]
+    fn drops_are_summed_over_all_reasons() {
+        let drops = serde_json::json!({ "no-route": 3, "port-down": 4 });
+        assert_eq!(sum(&drops), Some(7));
+        assert_eq!(sum(&serde_json::json!({})), Some(0));
+        assert_eq!(sum(&serde_json::json!([{ "packets": 3 }])), None);
     }
 
     #[test]

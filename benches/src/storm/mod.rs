@@ -9,7 +9,6 @@ mod sample;
 use std::path::Path;
 use std::time::Duration;
 
-use control::ask::Ask;
 use serde_json::Value;
 
 use crate::fib::table::Table;
@@ -122,25 +121,20 @@ pub fn run(plan: &Plan<'_>, kind: Kind) -> Result<Outcome, BenchError> {
     let ports = telemetry.ports(&["net_pcap0", "net_null1", "net_null2"].map(str::to_owned))?;
     std::thread::sleep(WARM_UP);
 
-    let mut drops = vec![dropped(&daemon)?];
+    let mut drops = vec![daemon.dropped()?];
     let sampler = Sampler::start(telemetry, ports, INTERVAL);
     std::thread::sleep(plan.part);
-    drops.push(dropped(&daemon)?);
+    drops.push(daemon.dropped()?);
     let begin = sampler.elapsed();
     let blown = blow::blow(plan, kind, &mut daemon, &prepared)?;
     let end = sampler.elapsed();
-    drops.push(dropped(&daemon)?);
+    drops.push(daemon.dropped()?);
     std::thread::sleep(plan.part);
-    drops.push(dropped(&daemon)?);
+    drops.push(daemon.dropped()?);
     let samples = sampler.stop()?;
     let between =
         |part: usize| drops.get(part + 1).zip(drops.get(part)).map_or(0, |(after, before)| after - before);
     Ok(Outcome { kind, samples, begin, end, blown, drops: [between(0), between(1), between(2)] })
-}
-
-fn dropped(daemon: &Daemon) -> Result<u64, BenchError> {
-    let drops = daemon.ask(&Ask::Show("drops".to_owned()))?;
-    Ok(drops.as_array().into_iter().flatten().filter_map(|drop| drop["packets"].as_u64()).sum())
 }
 
 /// What `show` says under this key, if it is a number.

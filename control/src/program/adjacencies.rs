@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use dataplane::fib::Prefix6;
 use dataplane::id::{AdjacencyId, MAX_ADJACENCIES, PortId};
-use dataplane::table::{Adjacency, Liveness};
+use dataplane::table::Adjacency;
 use dataplane::update::INJECT_RING_LEN;
 use dataplane::wire::ethernet::{self, Mac};
 use hashbrown::HashMap;
+
+use super::links::Links;
 
 /// Numbers that rest before the oldest of them is used again: as many as packets can be on their way to a worker.
 pub const RESTING_IDS: usize = INJECT_RING_LEN;
@@ -43,7 +45,7 @@ pub struct AdjacencyTable {
     is_new: bool,
     /// There may be a number that nothing uses.
     is_loose: bool,
-    liveness: Arc<Liveness>,
+    links: Arc<Links>,
 }
 
 /// What the rewrite needs to know about a port.
@@ -63,7 +65,7 @@ pub struct PortFacts {
 
 impl AdjacencyTable {
     /// No adjacency.
-    pub fn new(liveness: Arc<Liveness>) -> AdjacencyTable {
+    pub fn new(links: Arc<Links>) -> AdjacencyTable {
         AdjacencyTable {
             ids: HashMap::new(),
             keys: Vec::new(),
@@ -73,7 +75,7 @@ impl AdjacencyTable {
             free: VecDeque::new(),
             is_new: false,
             is_loose: false,
-            liveness,
+            links,
         }
     }
 
@@ -92,6 +94,7 @@ impl AdjacencyTable {
         };
         self.keys[id.index()] = Some((port, address));
         self.ids.insert((port, address), id);
+        self.links.add(port, id);
         (self.is_new, self.is_loose) = (true, true);
         Some(id)
     }
@@ -180,17 +183,52 @@ impl AdjacencyTable {
                 && let Some(key) = self.keys[index].take()
             {
                 self.ids.remove(&key);
+                self.links.remove(key.0, id);
                 self.free.push_back(id);
-                self.liveness.set(id, true);
             }
         }
     }
 
-    /// Writes the word of every adjacency: down when its port is, or when the neighbor does not answer.
-    pub fn write_liveness(&self, port: impl Fn(PortId) -> Option<PortFacts>) {
-        for (id, port_id, address) in self.ids() {
-            let is_up = port(port_id).is_some_and(|p| p.is_up) && !self.neighbor(port_id, address).has_failed;
-            self.liveness.set(id, is_up);
+    /// A port's adjacencies are dead: at once, and all of them.
+    pub fn kill_port(&self, port: PortId) {
+        self.links.kill(port);
+    }
+
+    /// A neighbor is dead: at once.
+    pub fn kill_neighbor(&self, port: PortId, address: u128) {
+        if let Some(id) = self.find(port, address) {
+            self.links.set(port, id, false);
+        }
+    }
+
+    /// True when packets may go to an adjacency: its port is up, and the neighbor has not failed to answer.
+    fn may_live(&self, id: AdjacencyId, port: impl Fn(PortId) -> Option<PortFacts>) -> bool {
+        self.key(id).is_some_and(|(port_id, address)| {
+            port(port_id).is_some_and(|p| p.is_up) && !self.neighbor(port_id, address).has_failed
+        })
+    }
+
+    /// Marks the adjacencies that must not be used, and finds those that may be and are marked dead.
+    pub fn part_dead(&self, port: impl Fn(PortId) -> Option<PortFacts>) -> Vec<AdjacencyId> {
+        let mut may_revive = Vec::new();
+        for (id, port_id, _) in self.ids() {
+            if !self.may_live(id, &port) {
+                self.links.set(port_id, id, false);
+            } else if !self.links.is_up(id) {
+                may_revive.push(id);
+            }
+        }
+        may_revive
+    }
+
+    /// Lets those of these adjacencies live that still may.
+    pub fn revive(&self, ids: &[AdjacencyId], port: impl Fn(PortId) -> Option<PortFacts>) {
+        for id in ids {
+            if let Some((port_id, _)) = self.key(*id)
+                && self.may_live(*id, &port)
+            {
+                self.links.set(port_id, *id, true);
+            }
         }
     }
 
@@ -221,7 +259,7 @@ mod tests {
 
     #[test]
     fn numbers_rest_before_they_name_another_neighbor_and_none_is_lost() {
-        let mut table = AdjacencyTable::new(Arc::new(Liveness::default()));
+        let mut table = AdjacencyTable::new(Arc::new(Links::new(Arc::default())));
         let mut last_named = std::collections::HashMap::new();
         // One neighbor comes and goes at a time, more often than there are numbers.
         for address in 0..3 * MAX_ADJACENCIES {

@@ -88,10 +88,10 @@ mod tests {
     use std::sync::Arc;
 
     use dataplane::id::PortId;
-    use dataplane::table::Liveness;
     use dataplane::wire::ethernet::Mac;
 
     use super::*;
+    use crate::program::Links;
     use crate::program::adjacencies::Neighbor;
     use crate::program::leaf::{RoutedPort, RoutedSite};
     use crate::rib::{Action, Via};
@@ -102,7 +102,7 @@ mod tests {
 
     /// What three neighbors on port 0 get: one in its subnet, one in `prefix`, one behind a longer route elsewhere.
     fn compiled(rib: &Rib, sites: &[RoutedSite]) -> Vec<Option<Target>> {
-        let mut adjacencies = AdjacencyTable::new(Arc::new(Liveness::default()));
+        let mut adjacencies = AdjacencyTable::new(Arc::new(Links::new(Arc::default())));
         let neighbors = [address(1, 7), address(2, 7), address(2, 0x77)];
         for neighbor in neighbors {
             let known = Neighbor { mac: Some(Mac([2; 6])), has_failed: false };

@@ -11,6 +11,7 @@
 pub mod adjacencies;
 pub mod compile;
 pub mod leaf;
+pub mod links;
 pub mod next_hops;
 pub mod policy;
 mod reprogram;
@@ -22,11 +23,12 @@ use std::sync::Arc;
 
 use dataplane::fib::{FibError, FibStats, Prefix6, Writer6};
 use dataplane::id::{NextHopId, PortId, VrfId};
-use dataplane::table::{Liveness, NextHops};
+use dataplane::table::NextHops;
 use dataplane::update::Update;
 use dataplane::wire::ipv6;
 
 pub use adjacencies::AdjacencyTable;
+pub use links::Links;
 pub use next_hops::NextHopTable;
 use srv6::{SID_VRF, Srv6Table};
 pub use vrf_table::VrfTable;
@@ -134,9 +136,9 @@ enum Outcome {
 
 impl Program {
     /// Nothing is programmed.
-    pub fn new(liveness: Arc<Liveness>) -> Program {
+    pub fn new(links: Arc<Links>) -> Program {
         Program {
-            adjacencies: AdjacencyTable::new(liveness),
+            adjacencies: AdjacencyTable::new(links),
             next_hops: NextHopTable::default(),
             srv6: Srv6Table::default(),
             around: Surroundings::default(),

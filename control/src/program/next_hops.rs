@@ -230,6 +230,7 @@ impl NextHopTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::Links;
     use dataplane::id::{MAX_ADJACENCIES, PortId};
 
     fn neighbor(address: u128) -> Leaf {
@@ -238,8 +239,10 @@ mod tests {
 
     #[test]
     fn an_id_is_stable_while_it_is_used_and_free_afterwards() {
-        let (mut table, mut adjacencies) =
-            (NextHopTable::default(), AdjacencyTable::new(std::sync::Arc::default()));
+        let (mut table, mut adjacencies) = (
+            NextHopTable::default(),
+            AdjacencyTable::new(std::sync::Arc::new(Links::new(std::sync::Arc::default()))),
+        );
         assert!(table.take_unsent(1).is_some() && table.take_unsent(2).is_none());
         let before = table.used();
         let first = table.acquire(&neighbor(1), &mut adjacencies).unwrap();
@@ -262,8 +265,10 @@ mod tests {
 
     #[test]
     fn a_group_that_finds_no_adjacency_takes_none() {
-        let (mut table, mut adjacencies) =
-            (NextHopTable::default(), AdjacencyTable::new(std::sync::Arc::default()));
+        let (mut table, mut adjacencies) = (
+            NextHopTable::default(),
+            AdjacencyTable::new(std::sync::Arc::new(Links::new(std::sync::Arc::default()))),
+        );
         let used = table.used();
         for address in 1..MAX_ADJACENCIES as u128 {
             table.acquire(&neighbor(address), &mut adjacencies).unwrap();

@@ -157,7 +157,6 @@ impl<B: PacketBuf> Router<B> {
         self.rib.clear();
         let loaded = self.load(&watched, now_ns);
         self.dirty = Dirty { routes: true, adjacencies: true, ports: true, mex: true, icmp: true };
-        self.write_liveness();
         self.act(buffers);
         loaded.map_err(ChangeError::Refused)
     }
@@ -272,11 +271,12 @@ impl<B: PacketBuf> Router<B> {
         if was_up == is_up {
             return;
         }
-        // First of all the words that the fast path reads: every route behind this port changes over now.
-        self.write_liveness();
         if is_up {
+            // Nothing on it lives before the workers know that it is up.
             self.neighbors.link_up(id.0, now_ns);
         } else {
+            // First of all the words that the fast path reads: every route behind this port changes over now.
+            self.kill_port(id);
             self.neighbors.link_down(id.0, now_ns);
         }
         self.dirty.ports = true;

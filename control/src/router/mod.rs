@@ -27,8 +27,8 @@ use dataplane::wire::ethernet::Mac;
 
 use crate::config::Config;
 use crate::nd;
-use crate::program::Program;
 use crate::program::leaf::RoutedSite;
+use crate::program::{Links, Program};
 use crate::rib::Rib;
 
 pub use change::ChangeError;
@@ -89,6 +89,15 @@ struct Held<B> {
     worker: usize,
 }
 
+/// Adjacencies that live from when every worker has applied an update: sooner, it would drop what it sends to them, because
+/// its tables still say that their port is down, or do not have their MAC addresses.
+#[derive(Debug)]
+struct Revival {
+    /// The number of the update.
+    sent_as: u64,
+    ids: Vec<AdjacencyId>,
+}
+
 /// The rings to one worker, and what did not fit yet.
 #[derive(Debug)]
 struct WorkerLink<B> {
@@ -141,6 +150,8 @@ pub struct Router<B> {
     sites: Vec<RoutedSite>,
     program: Program,
     liveness: Arc<Liveness>,
+    links: Arc<Links>,
+    revivals: VecDeque<Revival>,
     neighbors: nd::Machine<Held<B>>,
     workers: Vec<WorkerLink<B>>,
     /// Drops and packets of control itself.
@@ -190,14 +201,17 @@ impl<B: dataplane::buffer::PacketBuf> Router<B> {
             .into_iter()
             .map(|rings| WorkerLink { rings, updates: VecDeque::new(), injects: VecDeque::new(), applied: 0 })
             .collect();
+        let links = Arc::new(Links::new(Arc::clone(&liveness)));
         let mut router = Router {
             config,
             mode,
             ports: Vec::new(),
             rib: Rib::new(),
             sites: Vec::new(),
-            program: Program::new(Arc::clone(&liveness)),
+            program: Program::new(Arc::clone(&links)),
             liveness,
+            links,
+            revivals: VecDeque::new(),
             neighbors: nd::Machine::new(settings),
             workers,
             counters: Counters::default(),
@@ -227,6 +241,11 @@ impl<B> Router<B> {
     /// The ports, in the order of the configuration.
     pub fn ports(&self) -> &[RouterPort] {
         &self.ports
+    }
+
+    /// Which neighbors are on which port, for who watches links; see [`Links`].
+    pub fn links(&self) -> &Arc<Links> {
+        &self.links
     }
 
     /// The configuration, with the changes since.

@@ -161,7 +161,9 @@ impl<B: PacketBuf> Router<B> {
         self.program.set_neighbor(&self.rib, port, address, neighbor);
         self.dirty.adjacencies = true;
         if before.has_failed != neighbor.has_failed {
-            self.write_liveness();
+            if neighbor.has_failed {
+                self.kill_neighbor(port, address);
+            }
             self.switched.insert((port, address));
         }
     }

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use dataplane::id::PortId;
+use dataplane::id::{AdjacencyId, PortId};
 use dataplane::table::{PeerRef, Port};
 use dataplane::update::{Inject, Update};
 
-use super::{Router, RouterPort};
+use super::{Revival, Router, RouterPort};
 use crate::config::Trigger;
 use crate::family;
 use crate::program::adjacencies::PortFacts;
@@ -73,9 +73,13 @@ impl<B> Router<B> {
         let before = self.sent;
         // Both, always: each forgets.
         if self.program.adjacencies.take_new() | std::mem::take(&mut self.dirty.adjacencies) {
-            self.write_liveness();
+            let ids = self.program.adjacencies.part_dead(|port| self.port_facts(port));
             let table = self.program.adjacencies.compile(|port| self.port_facts(port));
             self.send(&Update::Adjacencies(table));
+            if !ids.is_empty() {
+                // Behind the ports' table, too: that was sent before.
+                self.revivals.push_back(Revival { sent_as: self.sent, ids });
+            }
         }
         if let Some(next_hops) = self.program.take_next_hops(self.sent + 1) {
             self.send(&Update::NextHops(next_hops));
@@ -149,10 +153,26 @@ impl<B> Router<B> {
         }
     }
 
-    /// Writes the liveness of every neighbor at once, before any table is compiled: a dead next hop is dead for all routes
-    /// behind it in one step.
-    pub(super) fn write_liveness(&self) {
-        self.program.adjacencies.write_liveness(|port| self.port_facts(port));
+    /// All neighbors on a port are dead, before any table is compiled: every route behind them changes over in one step.
+    pub(super) fn kill_port(&mut self, port: PortId) {
+        self.program.adjacencies.kill_port(port);
+        let adjacencies = &self.program.adjacencies;
+        let is_on = |id: &AdjacencyId| adjacencies.key(*id).is_some_and(|(on, _)| on == port);
+        self.revivals.iter_mut().for_each(|revival| revival.ids.retain(|id| !is_on(id)));
+    }
+
+    /// A neighbor is dead, likewise.
+    pub(super) fn kill_neighbor(&mut self, port: PortId, address: u128) {
+        self.program.adjacencies.kill_neighbor(port, address);
+        let dead = self.program.adjacencies.find(port, address);
+        self.revivals.iter_mut().for_each(|revival| revival.ids.retain(|id| Some(*id) != dead));
+    }
+
+    /// Lets adjacencies live that the workers are ready for.
+    fn revive(&mut self) {
+        while let Some(revival) = self.revivals.pop_front_if(|revival| revival.sent_as <= self.applied) {
+            self.program.adjacencies.revive(&revival.ids, |port| self.port_facts(port));
+        }
     }
 
     /// Puts a packet on the ring of a worker, behind all updates.
@@ -172,6 +192,7 @@ impl<B> Router<B> {
         }
         // Without a worker there is none to wait for.
         self.applied = self.workers.iter().map(|worker| worker.applied).min().unwrap_or(u64::MAX);
+        self.revive();
         // What is published may ask for new next hops for what it covers.
         loop {
             let has_sent = self.send_tables();
@@ -238,7 +259,7 @@ impl<B> Router<B> {
                 && worker.rings.updates.is_empty()
                 && worker.rings.injects.is_empty()
         });
-        is_published && are_applied && !self.are_tables_held
+        is_published && are_applied && !self.are_tables_held && self.revivals.is_empty()
     }
 }
 

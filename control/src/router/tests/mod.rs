@@ -1,5 +1,6 @@
 //! A router and workers that are polled by hand: what workers see, and when.
 
+mod death;
 mod ipv4;
 mod limits;
 mod order;
