@@ -25,6 +25,9 @@ pub const MAX_US: f64 = 50.0;
 const FLOWS: usize = 4096;
 /// Packets of a burst.
 const BURST: usize = 32;
+/// Packets by the dead port after the first by the other, each time, at most: the neighbors on the port are marked one by
+/// one, within microseconds, and the bursts that are decided meanwhile go either way. So many are one burst of a worker.
+pub const MAX_LATE: u64 = dataplane::burst::SLOTS as u64;
 /// The port that dies, and the other one.
 const DYING: PortId = PortId(1);
 const OTHER: PortId = PortId(2);
@@ -56,6 +59,8 @@ pub struct Deaths {
     pub times_us: Vec<f64>,
     /// Packets that took the dead port after a burst had taken the other.
     pub late: u64,
+    /// The most of them at one event; see [`MAX_LATE`].
+    pub most_late: u64,
     /// Packets dropped.
     pub dropped: u64,
     /// What control does then with all routes, ms: the median.
@@ -186,7 +191,6 @@ pub fn run(table: &Table, events: usize) -> Result<Deaths, BenchError> {
         cores::go_back(home);
         measured
     })?;
-    deaths.late = watch.late.load(Ordering::Relaxed);
     deaths.dropped = rings.counters.dropped();
     deaths.times_us.sort_by(f64::total_cmp);
     Ok(deaths)
@@ -237,6 +241,9 @@ fn die(
         settle(router)?;
         works.push((nanoseconds(begun) - event_ns) as f64 / 1e6);
         let first_ns = watch.first_ns.load(Ordering::Acquire);
+        let late = watch.late.swap(0, Ordering::Relaxed);
+        deaths.late += late;
+        deaths.most_late = deaths.most_late.max(late);
         if first_ns < event_ns {
             return Err(BenchError(
                 "no packet left by the other port, or one did before the event".to_owned(),
@@ -272,6 +279,8 @@ mod tests {
     fn every_death_is_seen_on_the_other_port() {
         let deaths = run(&Table::synthetic(2000), 3).unwrap();
         assert_eq!(deaths.times_us.len(), 3, "{deaths:?}");
+        assert_eq!(deaths.dropped, 0, "{deaths:?}");
+        assert!(deaths.most_late <= MAX_LATE, "{deaths:?}");
         assert!(deaths.percentile_us(99) > 0.0 && deaths.percentile_us(50) <= deaths.percentile_us(99));
     }
 }

@@ -92,9 +92,10 @@ fn death_page(text: &mut String, deaths: &Deaths) {
     );
     let _ = writeln!(
         text,
-        "{} packets took the dead port in bursts after the first one that took the other; {} packets were dropped in the whole \
+        "{} packets took the dead port in bursts after the first one that took the other, at most {} at one event: the neighbors \
+         on a port are marked dead one by one, within microseconds. {} packets were dropped in the whole \
          run, in which the port also came back each time. What control then does with the routes takes {:.0} ms.",
-        deaths.late, deaths.dropped, deaths.control_ms
+        deaths.late, deaths.most_late, deaths.dropped, deaths.control_ms
     );
 }
 
@@ -126,6 +127,7 @@ pub fn json(outcomes: &[Outcome], deaths: Option<&Deaths>, table: &str) -> Value
             "p99_us": deaths.percentile_us(99),
             "max_us": deaths.percentile_us(100),
             "late_packets": deaths.late,
+            "most_late_packets": deaths.most_late,
             "dropped": deaths.dropped,
             "control_ms": deaths.control_ms,
             "has_two_cores": deaths.has_two_cores,

@@ -118,8 +118,12 @@ mod tests {
         let (a, b) = (PortId(0), PortId(MAX_PORTS as u16 - 1));
         let on_a = [0, 63, 64, MAX_ADJACENCIES as u32 - 1].map(AdjacencyId);
         let on_b = [1, 65].map(AdjacencyId);
-        on_a.iter().for_each(|id| links.add(a, *id));
-        on_b.iter().for_each(|id| links.add(b, *id));
+        for id in on_a {
+            links.add(a, id);
+        }
+        for id in on_b {
+            links.add(b, id);
+        }
         let are_up = |ids: &[AdjacencyId]| -> Vec<_> { ids.iter().map(|id| liveness.is_up(*id)).collect() };
         links.cut(a);
         assert_eq!(are_up(&on_a), [false; 4]);

@@ -170,7 +170,9 @@ impl<B> Router<B> {
 
     /// Lets adjacencies live that the workers are ready for.
     fn revive(&mut self) {
-        while let Some(revival) = self.revivals.pop_front_if(|revival| revival.sent_as <= self.applied) {
+        while self.revivals.front().is_some_and(|revival| revival.sent_as <= self.applied)
+            && let Some(revival) = self.revivals.pop_front()
+        {
             self.program.adjacencies.revive(&revival.ids, |port| self.port_facts(port));
         }
     }

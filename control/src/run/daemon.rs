@@ -13,11 +13,10 @@ use dataplane::worker::Worker;
 use dpdk::{Eal, Mbuf};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::clock::Clock;
-use super::link::{LinkWatch, Watched};
+use super::link::{LinkThread, Watched};
 use super::packet::PoolBuffers;
 use super::ports::{self, Device};
 use super::show::{self, Loads};
@@ -49,8 +48,8 @@ pub struct Daemon {
     orders: Arc<Orders>,
     workers: Vec<WorkerThread>,
     router: Router<Mbuf>,
-    links: mpsc::Receiver<(PortId, bool)>,
-    watch: JoinHandle<()>,
+    /// Taken down before the devices: it has handles of the ports, which keep them from being closed.
+    links: LinkThread,
     devices: Vec<Device>,
     /// What devices were told last: administrative state and MTU, by port.
     told: Vec<(bool, u16)>,
@@ -103,8 +102,9 @@ pub async fn start(config: Config, config_path: PathBuf) -> Result<Daemon, RunEr
     let liveness = Arc::<Liveness>::default();
     let mut buffers = PoolBuffers(pool);
     let mut router = router(config, &devices, &liveness, &rings, &mut buffers, clock)?;
-    let mut watch = LinkWatch::start(watched(&devices)).await;
-    for (port, is_up) in watch.changes() {
+    let started = LinkThread::start(watched(&devices), Arc::clone(router.links())).await;
+    let (links, changes) = started.map_err(RunError::Links)?;
+    for (port, is_up) in changes {
         router.set_link(port, is_up, &mut buffers, clock.now_ns());
     }
 
@@ -139,14 +139,12 @@ pub async fn start(config: Config, config_path: PathBuf) -> Result<Daemon, RunEr
     }
     orders.run();
     let told = router.ports().iter().map(|port| (port.is_admin_up, port.mtu)).collect();
-    let (links, watch) = watch.spawn();
     let loads = Loads::default();
     Ok(Daemon {
         orders,
         workers,
         router,
         links,
-        watch,
         devices,
         told,
         buffers,
@@ -391,9 +389,7 @@ impl Daemon {
                 tracing::error!("worker on core {}: it panicked", worker.core);
             }
         }
-        // It has handles of the ports, which keep them from being closed.
-        self.watch.abort();
-        let _ = (&mut self.watch).await;
+        drop(self.links);
         for (device, config) in self.devices.drain(..).zip(&self.router.config().ports) {
             device.end(config);
         }

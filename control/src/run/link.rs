@@ -1,5 +1,11 @@
 //! Links that come and go: the kernel says so at once for its interfaces, devices are asked again and again.
+//!
+//! A thread of its own watches them: control may have a full table to program when a link ends, and packets must not go
+//! there until it is through. The thread marks the neighbors on the link itself ([`Links`]), then tells control.
 
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use dataplane::id::PortId;
@@ -8,16 +14,19 @@ use futures_util::{StreamExt, TryStreamExt};
 use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::program::Links;
+
 /// How often devices are asked: the reaction time of those whose driver alone knows.
-const DEVICE_INTERVAL: Duration = Duration::from_millis(20);
+const DEVICE_INTERVAL: Duration = Duration::from_millis(1);
+/// Devices that are interfaces of the kernel, which says by itself what happens to them, are asked once in so many times.
+const KERNELS_DEVICE_EVERY: u32 = 20;
 /// A link that is down is asked for once in so many times: some drivers try to connect then, and complain.
-const DOWN_EVERY: u32 = 5;
+const DOWN_EVERY: u32 = 100;
 /// The kernel's interfaces are looked at once in so many times, in case that a message was lost.
-const KERNEL_EVERY: u32 = 50;
+const KERNEL_EVERY: u32 = 1000;
 /// Changes that control has not seen yet, at most.
 const CHANGES_LEN: usize = 256;
 
@@ -75,65 +84,126 @@ impl Watched {
 
 type Messages = futures_util::stream::BoxStream<'static, NetlinkMessage<RouteNetlinkMessage>>;
 
+/// The thread that watches links; dropped, it ends, and with it its handles of ports.
+#[derive(Debug)]
+pub struct LinkThread {
+    changes: mpsc::Receiver<(PortId, bool)>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LinkThread {
+    /// Takes the state of every link, and goes on watching. Returns the ports whose links are not up, too. The kernel is
+    /// asked in the network namespace of the calling thread.
+    ///
+    /// # Errors
+    /// No thread, or no runtime for it.
+    pub async fn start(
+        ports: Vec<Watched>,
+        links: Arc<Links>,
+    ) -> io::Result<(LinkThread, Vec<(PortId, bool)>)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (sender, changes) = mpsc::channel(CHANGES_LEN);
+        let (told, first) = oneshot::channel();
+        let watch = async move {
+            let mut watch = LinkWatch::start(ports, links).await;
+            if told.send(watch.changes()).is_ok() {
+                watch.go_on(sender).await;
+            }
+        };
+        let thread =
+            std::thread::Builder::new().name("links".to_owned()).spawn(move || runtime.block_on(watch))?;
+        let thread = LinkThread { changes, thread: Some(thread) };
+        // A thread that ends before it has told is one that panicked.
+        let first = first.await.map_err(io::Error::other)?;
+        Ok((thread, first))
+    }
+
+    /// The next change.
+    pub async fn recv(&mut self) -> Option<(PortId, bool)> {
+        self.changes.recv().await
+    }
+}
+
+impl Drop for LinkThread {
+    fn drop(&mut self) {
+        self.changes.close();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that watches links panicked");
+        }
+    }
+}
+
 /// Watches links.
-pub struct LinkWatch {
+struct LinkWatch {
     ports: Vec<Watched>,
+    links: Arc<Links>,
     kernel: Option<(rtnetlink::Handle, Messages)>,
 }
 
 impl LinkWatch {
     /// Takes the state of every link. The kernel is asked in the network namespace of the calling thread.
-    pub async fn start(ports: Vec<Watched>) -> LinkWatch {
+    async fn start(ports: Vec<Watched>, links: Arc<Links>) -> LinkWatch {
         let needs_kernel = ports.iter().any(|port| port.interface_index.is_some());
         let kernel = if needs_kernel { open() } else { None };
-        let mut watch = LinkWatch { ports, kernel };
+        let mut watch = LinkWatch { ports, links, kernel };
         watch.ask_devices(0);
         watch.ask_kernel().await;
         watch
     }
 
-    /// The ports whose links changed since the last call (at first: since they counted as up).
-    pub fn changes(&mut self) -> Vec<(PortId, bool)> {
+    /// The ports whose links changed since the last call (at first: since they counted as up). What is behind a link that
+    /// has ended is marked dead.
+    fn changes(&mut self) -> Vec<(PortId, bool)> {
         let changed = self.ports.iter_mut().filter(|port| port.told != port.is_up());
+        let links = &self.links;
         changed
             .map(|port| {
                 port.told = port.is_up();
+                if port.told {
+                    links.mend(port.port);
+                } else {
+                    links.cut(port.port);
+                }
                 (port.port, port.told)
             })
             .collect()
     }
 
-    /// Goes on watching in a task of the current runtime; it ends when nobody listens any more.
-    pub fn spawn(mut self) -> (mpsc::Receiver<(PortId, bool)>, JoinHandle<()>) {
-        let (sender, changes) = mpsc::channel(CHANGES_LEN);
-        let task = tokio::spawn(async move {
-            let mut ticks = interval(DEVICE_INTERVAL);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            let mut turn = 0_u32;
-            loop {
-                tokio::select! {
-                    message = next(&mut self.kernel) => self.kernel_says(message),
-                    _ = ticks.tick() => {
-                        turn = turn.wrapping_add(1);
-                        self.ask_devices(turn);
-                        if turn.is_multiple_of(KERNEL_EVERY) {
-                            self.ask_kernel().await;
-                        }
+    /// Goes on watching until nobody listens any more.
+    async fn go_on(mut self, sender: mpsc::Sender<(PortId, bool)>) {
+        let mut ticks = interval(DEVICE_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut turn = 0_u32;
+        loop {
+            tokio::select! {
+                message = next(&mut self.kernel) => self.kernel_says(message),
+                _ = ticks.tick() => {
+                    turn = turn.wrapping_add(1);
+                    self.ask_devices(turn);
+                    if turn.is_multiple_of(KERNEL_EVERY) {
+                        self.ask_kernel().await;
                     }
-                    () = sender.closed() => return,
                 }
-                for change in self.changes() {
-                    if sender.send(change).await.is_err() {
-                        return;
-                    }
+                () = sender.closed() => return,
+            }
+            for change in self.changes() {
+                if sender.send(change).await.is_err() {
+                    return;
                 }
             }
-        });
-        (changes, task)
+        }
     }
 
     fn ask_devices(&mut self, turn: u32) {
-        let is_due = |port: &Watched| port.device_is_up || turn.is_multiple_of(DOWN_EVERY);
+        let is_due = |port: &Watched| {
+            turn.is_multiple_of(match (port.device_is_up, port.interface_index) {
+                (false, _) => DOWN_EVERY,
+                (true, Some(_)) => KERNELS_DEVICE_EVERY,
+                (true, None) => 1,
+            })
+        };
         for port in self.ports.iter_mut().filter(|port| !port.has_moved && is_due(port)) {
             port.ask_device();
         }

@@ -51,6 +51,8 @@ pub enum RunError {
     },
     /// Signals cannot be caught.
     Signals(std::io::Error),
+    /// Links cannot be watched.
+    Links(std::io::Error),
 }
 
 impl fmt::Display for RunError {
@@ -65,6 +67,7 @@ impl fmt::Display for RunError {
             RunError::Port { name, device, error } => write!(f, "port \"{name}\" ({device}): {error}"),
             RunError::Worker { core, why } => write!(f, "worker on core {core}: {why}"),
             RunError::Signals(error) => write!(f, "signals: {error}"),
+            RunError::Links(error) => write!(f, "links cannot be watched: {error}"),
         }
     }
 }
