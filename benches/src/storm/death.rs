@@ -1,9 +1,9 @@
 //! How long the routes behind a dead next hop go on using it: control and a worker in one process, on heap buffers, each on a
 //! core of its own. Every route has two next hops, and every packet goes by the first while it lives. The clock runs from the
-//! moment when control hears of the link until the first packet leaves by the other port.
+//! moment when the thread that watches links hears of it until the first packet leaves by the other port.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use control::router::{Buffers, Mode, Router};
@@ -45,6 +45,10 @@ struct Watch {
     is_armed: AtomicBool,
     /// When it left, ns; 0: it has not.
     first_ns: AtomicU64,
+    /// How long the worker's thread had waited for a core until then, ns.
+    waited_ns: AtomicU64,
+    /// The worker's thread; 0 before it runs.
+    thread: AtomicI32,
     /// Packets by the dying port in bursts behind that one.
     late: AtomicU64,
     is_over: AtomicBool,
@@ -57,6 +61,8 @@ pub struct Deaths {
     pub routes: usize,
     /// From the event until the first packet by the other port, us, ascending.
     pub times_us: Vec<f64>,
+    /// Of those at which both threads had their cores all the time, likewise.
+    pub undisturbed_us: Vec<f64>,
     /// Packets that took the dead port after a burst had taken the other.
     pub late: u64,
     /// The most of them at one event; see [`MAX_LATE`].
@@ -72,8 +78,12 @@ pub struct Deaths {
 impl Deaths {
     /// What so many of 100 do not exceed, us.
     pub fn percentile_us(&self, percent: usize) -> f64 {
-        let at = (self.times_us.len() * percent).div_ceil(100).saturating_sub(1);
-        self.times_us.get(at).copied().unwrap_or(0.0)
+        percentile(&self.times_us, percent)
+    }
+
+    /// The same where no thread had to wait for its core.
+    pub fn undisturbed_percentile_us(&self, percent: usize) -> f64 {
+        percentile(&self.undisturbed_us, percent)
     }
 }
 
@@ -122,7 +132,9 @@ impl PacketIo<HeapBuf> for Ports<'_> {
         let is_armed = watch.is_armed.load(Ordering::Relaxed);
         if is_armed && port == OTHER && !self.has_switched {
             self.has_switched = true;
-            watch.first_ns.store(nanoseconds(self.begun), Ordering::Release);
+            let first_ns = nanoseconds(self.begun);
+            watch.waited_ns.store(waited_ns(own_thread()), Ordering::Relaxed);
+            watch.first_ns.store(first_ns, Ordering::Release);
         } else if is_armed && port == DYING && self.has_switched && watch.first_ns.load(Ordering::Relaxed) > 0
         {
             watch.late.fetch_add(frames.len() as u64, Ordering::Relaxed);
@@ -143,6 +155,22 @@ impl PacketIo<HeapBuf> for Ports<'_> {
             }
         }
     }
+}
+
+/// Of values that ascend.
+fn percentile(values: &[f64], percent: usize) -> f64 {
+    let at = (values.len() * percent).div_ceil(100).saturating_sub(1);
+    values.get(at).copied().unwrap_or(0.0)
+}
+
+fn own_thread() -> i32 {
+    rustix::thread::gettid().as_raw_nonzero().get()
+}
+
+/// How long a thread of this process was ready to run without a core, ns (proc(5): `schedstat`).
+fn waited_ns(thread: i32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).unwrap_or_default();
+    text.split_whitespace().nth(1).and_then(|waited| waited.parse().ok()).unwrap_or(0)
 }
 
 fn nanoseconds(begun: Instant) -> u64 {
@@ -173,6 +201,7 @@ pub fn run(table: &Table, events: usize) -> Result<Deaths, BenchError> {
         let (watch, is_sorted, rings) = (&watch, &is_sorted, Arc::clone(&rings));
         scope.spawn(move || {
             cores::go_to(cores.map(|(core, _)| core));
+            watch.thread.store(own_thread(), Ordering::Relaxed);
             let ports = Ports {
                 destinations: destinations(table, FLOWS),
                 template: frame(0, &[], 0),
@@ -193,6 +222,7 @@ pub fn run(table: &Table, events: usize) -> Result<Deaths, BenchError> {
     })?;
     deaths.dropped = rings.counters.dropped();
     deaths.times_us.sort_by(f64::total_cmp);
+    deaths.undisturbed_us.sort_by(f64::total_cmp);
     Ok(deaths)
 }
 
@@ -236,7 +266,12 @@ fn die(
         watch.first_ns.store(0, Ordering::Relaxed);
         watch.is_armed.store(true, Ordering::Relaxed);
         std::thread::sleep(REST);
+        let threads = [watch.thread.load(Ordering::Relaxed), own_thread()];
+        let [worker_before, own_before] = threads.map(waited_ns);
         let event_ns = nanoseconds(begun);
+        // As the thread that watches links does, and then control.
+        router.links().cut(DYING);
+        let own_after = waited_ns(own_thread());
         router.set_link(DYING, false, &mut Heap, event_ns);
         settle(router)?;
         works.push((nanoseconds(begun) - event_ns) as f64 / 1e6);
@@ -249,8 +284,13 @@ fn die(
                 "no packet left by the other port, or one did before the event".to_owned(),
             ));
         }
-        deaths.times_us.push((first_ns - event_ns) as f64 / 1e3);
+        let us = (first_ns - event_ns) as f64 / 1e3;
+        deaths.times_us.push(us);
+        if (worker_before, own_before) == (watch.waited_ns.load(Ordering::Relaxed), own_after) {
+            deaths.undisturbed_us.push(us);
+        }
         watch.is_armed.store(false, Ordering::Relaxed);
+        router.links().mend(DYING);
         router.set_link(DYING, true, &mut Heap, nanoseconds(begun));
         settle(router)?;
         std::thread::sleep(REST);
