@@ -1,7 +1,8 @@
 //! THE packet path: every node and its edges on one page.
 //!
 //! ```text
-//!  receive ─ ethernet-input ─ ip6-input ─┬─ lookup ─ (kind of result) ─┬─ rewrite ─ output ─ transmit
+//!  receive ─ express lane ─ transmit: what is usual about every field; all other packets, as they came:
+//!  ethernet-input ─ ip6-input ───────────┬─ lookup ─ (kind of result) ─┬─ rewrite ─ output ─ transmit
 //!                │                mex-peer ┘                           ├─ mex ─ next-hop ─ mex-commit ─ rewrite
 //!                                                                      ├─ mex-site ─ …
 //!                                                                      ├─ srv6-endpoint ─ lookup; what was inside: ip6-input, ip4-input, output
@@ -185,7 +186,8 @@ pub fn run<B: PacketBuf>(engine: &mut Engine<B>, burst: &mut Burst<B>) {
 
 /// Draws the graph as a Mermaid flow chart: nodes, edges between them, and each node's named drops.
 pub fn draw() -> String {
-    let mut out = String::from("flowchart LR\n    receive([receive]) --> ethernet-input\n");
+    let mut out = String::from("flowchart LR\n    receive([receive]) --> express{{express lane}}\n");
+    out.push_str("    express -- usual --> transmit\n    express -- all others --> ethernet-input\n");
     for node in NodeId::ALL {
         let mut drops = Vec::new();
         let mut nodes = Vec::new();
