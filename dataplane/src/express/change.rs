@@ -9,7 +9,7 @@
 use super::Passage;
 use super::exits::Exits;
 use super::forward::{Leaving, neighbor};
-use crate::buffer::{FRONT_LEN, PacketBuf, packet_mut};
+use crate::buffer::{FRONT_LEN, PacketBuf};
 use crate::burst::Flags;
 use crate::counters::Counters;
 use crate::fib::BLOCK;
@@ -18,7 +18,6 @@ use crate::limit::TokenBucket;
 use crate::node::srv6::commit;
 use crate::table::srv6::{Policy, SegmentList};
 use crate::table::{NextHop, Tables};
-use crate::wire::ext::Place;
 use crate::wire::{ap, ethernet, ipv6, srh};
 
 /// What is made of a passenger.
@@ -50,6 +49,8 @@ pub(super) struct Change {
     lookup: u8,
     /// Segments Left from now on.
     pub(super) segments_left: u8,
+    /// Where the alternative stands in the frame.
+    pub(super) alternative_at: u16,
     /// Octets by which the frame becomes longer; of what is inside another packet, less those of the outer headers.
     pub(super) growth: i16,
     /// The SID that decides.
@@ -310,10 +311,7 @@ impl Change {
                 decrement(frame);
                 push(policy, list, frame)
             }
-            Kind::Exchange => {
-                decrement(frame);
-                ap::exchange(packet_mut(frame), usize::from(AP_PLACE.offset), 1).is_some()
-            }
+            Kind::Exchange => exchange(frame, usize::from(self.alternative_at), destination),
         }
     }
 }
@@ -340,9 +338,27 @@ const HOP_LIMIT_AT: usize = ethernet::LEN + ipv6::HOP_LIMIT_AT;
 /// Offset of the destination address in a frame.
 const DESTINATION_AT: usize = FRONT_LEN - 16;
 
-/// Directly behind the IPv6 header: where the lane looks for an AP header.
-pub(super) const AP_PLACE: Place =
-    Place { offset: ipv6::LEN as u16, next_header_at: ipv6::NEXT_HEADER_AT as u16 };
+/// One exchange (docs/mex.md): the alternative at this place becomes the destination's high half, and the other way round.
+#[inline]
+fn exchange<B: PacketBuf>(frame: &mut B, alternative_at: usize, destination: u128) -> bool {
+    let Some((front, behind)) = frame.bytes_mut().split_first_chunk_mut::<{ FRONT_LEN + ap::FIXED_LEN }>()
+    else {
+        return false;
+    };
+    let place = alternative_at.wrapping_sub(front.len());
+    let Some(alternative) = behind.get_mut(place..).and_then(|octets| octets.first_chunk_mut()) else {
+        return false;
+    };
+    let high = DESTINATION_AT..DESTINATION_AT + ap::PREFIX_LEN;
+    let mut old = [0; ap::PREFIX_LEN];
+    old.copy_from_slice(&front[high.clone()]);
+    *alternative = old;
+    front[high].copy_from_slice(&((destination >> 64) as u64).to_be_bytes());
+    front[HOP_LIMIT_AT] = front[HOP_LIMIT_AT].wrapping_sub(1);
+    // Above 0: there is an alternative.
+    front[FRONT_LEN + ap::PLEFT_AT] = front[FRONT_LEN + ap::PLEFT_AT].wrapping_sub(1);
+    true
+}
 
 /// One hop less; it was checked to be above 1.
 #[inline]

@@ -1,7 +1,7 @@
 //! What policies and MEX make of a passenger, as long as it is what they make of nearly every packet: the questions of
 //! `srv6-headend` and `mex`, asked of the same tables.
 
-use super::change::{AP_PLACE, Changes, Kind};
+use super::change::{Changes, Kind};
 use super::endpoint::Endpoints;
 use super::{Columns, Passage};
 use crate::buffer::{FRONT_LEN, PacketBuf};
@@ -95,22 +95,25 @@ fn alternative<B: PacketBuf>(
     changes: &mut Changes,
 ) -> Option<()> {
     let mex = &passage.tables.mex;
-    let front = passenger.frame.bytes().first_chunk::<{ FRONT_LEN + ap::FIXED_LEN }>()?;
+    let frame = passenger.frame.bytes();
+    let front = frame.first_chunk::<{ FRONT_LEN + ap::FIXED_LEN }>()?;
     let may_seek = mex.triggers.contains(trigger)
         && front[ethernet::LEN + ipv6::NEXT_HEADER_AT] == mex.next_header
         && mex.max_prefixes > 0;
-    let packet = passenger.frame.bytes().get(ethernet::LEN..).filter(|_| may_seek)?;
-    ap::Header::of(&front[FRONT_LEN..]).filter(ap::Header::is_ours)?;
-    let offset = usize::from(AP_PLACE.offset);
-    let (n, p) = ap::read(packet, offset).ok()?;
+    let header = ap::Header::of(&front[FRONT_LEN..]).filter(|header| may_seek && header.is_ours())?;
+    let (n, p) = (header.prefixes(), header.pleft());
     let destination = passenger.destination;
-    if p == 0 || mex.refused.contains(destination) {
+    if p == 0 || p > n || FRONT_LEN + ap::len(n) > frame.len() || mex.refused.contains(destination) {
         return None;
     }
-    let prefix = ap::prefix(packet, offset, n - p + 1)?;
+    // The first that is left.
+    let at = FRONT_LEN + ap::len(n - p);
+    let prefix = u64::from_be_bytes(*frame.get(at..)?.first_chunk()?);
     let candidate = u128::from(prefix) << 64 | u128::from(destination as u64);
     if candidate == destination || !mex.allows(destination, candidate) {
         return None;
     }
-    changes.add(passenger.place, Kind::Exchange, passage.port.vrf, candidate).map(|_| ())
+    let change = changes.add(passenger.place, Kind::Exchange, passage.port.vrf, candidate)?;
+    change.alternative_at = at as u16;
+    Some(())
 }
