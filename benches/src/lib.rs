@@ -14,7 +14,7 @@ pub mod workloads;
 
 use std::sync::Arc;
 
-use dataplane::buffer::HeapBuf;
+use dataplane::buffer::{HeapBuf, PacketBuf};
 use dataplane::fib::{Fib6, Prefix6};
 use dataplane::id::{AdjacencyId, NextHopId, PortId, VrfId};
 use dataplane::table::{Adjacency, Liveness, MexPolicy, NextHop, NextHops, Port, Trigger};
@@ -116,6 +116,16 @@ impl Bench {
         bench.turn();
         bench.io.frames = bench.io.templates.iter().map(|template| Some(HeapBuf::new(template, 0))).collect();
         bench
+    }
+
+    /// Opens or closes the express lane.
+    pub fn set_express(&mut self, is_open: bool) {
+        self.worker.set_express(is_open);
+    }
+
+    /// The frames that were sent last, in any order.
+    pub fn sent(&self) -> impl Iterator<Item = &[u8]> {
+        self.io.frames.iter().flatten().map(PacketBuf::bytes)
     }
 
     /// Packets that have left by the express lane.

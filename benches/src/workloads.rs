@@ -93,6 +93,20 @@ mod tests {
     }
 
     #[test]
+    fn lane_and_graph_send_the_same_octets() {
+        for name in names() {
+            let octets = |is_open| {
+                let mut bench = bench(name, 64).unwrap();
+                bench.set_express(is_open);
+                assert_eq!((bench.turn(), bench.express() > 0 && !is_open), (64, false), "{name}");
+                bench.sent().map(<[u8]>::to_vec).collect::<std::collections::BTreeSet<_>>()
+            };
+            let (lane, graph) = (octets(true), octets(false));
+            assert_eq!((lane.len(), &lane), (64, &graph), "{name}");
+        }
+    }
+
+    #[test]
     fn an_ipv4_frame_is_what_scapy_makes() {
         // Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:09") /
         //     IP(id=0, flags="DF", src="192.0.2.1", dst="203.0.0.7", proto=17, len=46), padded with zeros
