@@ -6,6 +6,7 @@ use super::change::{Changes, Kind};
 use super::{Columns, Passage};
 use crate::buffer::{FRONT_LEN, PacketBuf};
 use crate::id::{MAX_SIDS, NextHopId, SidId, VrfId};
+use crate::node::srv6::advance::mask;
 use crate::table::NextHop;
 use crate::table::srv6::{Behavior, Flavors, HmacRule, Sid, Srv6};
 use crate::wire::ipv6::protocol;
@@ -49,11 +50,6 @@ const NOTHING: Endpoint = Endpoint {
     argument_shift: 0,
     block: 0,
 };
-
-/// The bits of an address that a prefix of this length covers.
-const fn mask(prefix_len: u8) -> u128 {
-    if prefix_len == 0 { 0 } else { u128::MAX << 128u32.saturating_sub(prefix_len as u32) }
-}
 
 impl Endpoint {
     fn of(sid: &Sid) -> Endpoint {

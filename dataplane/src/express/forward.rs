@@ -53,7 +53,7 @@ impl Leaving {
     /// Puts the packets on their ports' transmit queues, in order, and counts them.
     ///
     /// Nearly always all of a block go to one neighbor: one addition for all then. One by one, each would wait for the one
-    /// before it to have written the same counters (5 cycles a packet).
+    /// before it to have written the same counters (0.4 ns a packet).
     #[inline(never)]
     pub(super) fn leave<B: PacketBuf>(
         &self,

@@ -92,8 +92,8 @@ impl Passage<'_> {
 }
 
 impl Lane {
-    /// Compiles what the lane needs to know of the tables; called whenever ports, adjacencies or SRv6 have changed. Without
-    /// an allocation.
+    /// Compiles what the lane needs to know of the tables; called whenever ports, adjacencies, SRv6 or a whole routing
+    /// table are replaced. Without an allocation.
     pub(crate) fn rebuild(&mut self, tables: &Tables) {
         self.exits.rebuild(tables);
         self.endpoints.rebuild(&tables.srv6);

@@ -1,5 +1,5 @@
 //! SIDs that the lane has met lately. A node has few, and most packets to it go to the same ones; but they are long prefixes,
-//! whose lookup takes more steps than any other (3 ns). Their packets go by this cache: a destination's next hop, as long as
+//! whose lookup takes more steps than any other. Their packets go by this cache: a destination's next hop, as long as
 //! nothing in the table has changed.
 
 use super::Columns;

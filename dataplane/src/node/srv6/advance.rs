@@ -26,7 +26,7 @@ pub enum Advance {
 }
 
 /// The bits of an address that a prefix of this length covers.
-const fn mask(prefix_len: u8) -> u128 {
+pub const fn mask(prefix_len: u8) -> u128 {
     if prefix_len == 0 { 0 } else { u128::MAX << 128u32.saturating_sub(prefix_len as u32) }
 }
 
